@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+import { AppError, errnoOf } from './core/errors.ts'
+
+const GIB = 2 ** 30
+
+/** Everything configurable: flag (`--home-store`), then environment (`BERTH_HOME_STORE`), then `settings.json` (`home_store`), then default. */
+const settings = z.strictObject({
+  port: z.coerce.number().int().min(0).max(65_535).optional().describe('0: any free one.'),
+  home_store: z.string().min(1).optional(),
+  image: z.string().min(1).default('codercom/code-server:4.139.1'),
+  cpus: z.coerce.number().min(0.1).max(256).default(2),
+  memory_bytes: z.coerce
+    .number()
+    .int()
+    .min(GIB / 4)
+    .default(4 * GIB),
+  standby_ttl_seconds: z.coerce.number().int().min(0).default(300),
+  archive_ttl_seconds: z.coerce.number().int().min(0).default(86_400),
+  upstream: z.enum(['auto', 'port']).default('auto'),
+  label: z
+    .string()
+    .regex(/^[a-z0-9-]+$/)
+    .default('berth')
+    .describe('The value of the label io.berth.label.'),
+  log_level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  failpoints: z.string().default('').describe('For crash tests only.'),
+})
+type Settings = z.infer<typeof settings>
+
+export interface Config extends Omit<Settings, 'home_store'> {
+  data_dir: string
+  home_store: string
+}
+
+const NAMES = Object.keys(settings.shape) as (keyof Settings)[]
+const flagOf = (name: string): string => name.replaceAll('_', '-')
+
+export const DEFAULT_DATA_DIR = join(homedir(), '.berth')
+
+/**
+ * Reads the configuration, once. `args` are the flags after the program's name.
+ * @throws {AppError} INVALID_INPUT naming the flag, variable or file that is wrong.
+ */
+export function readConfig(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  defaultDataDir = DEFAULT_DATA_DIR,
+): Config {
+  const flags = readFlags(args)
+  const dataDir = resolve(flags['data-dir'] ?? env['BERTH_DATA_DIR'] ?? defaultDataDir)
+  const file = readSettingsFile(join(dataDir, 'settings.json'))
+  const merged: Record<string, unknown> = { ...file }
+  for (const name of NAMES) {
+    const value = flags[flagOf(name)] ?? env[`BERTH_${name.toUpperCase()}`]
+    if (value !== undefined && value !== '') merged[name] = value
+  }
+  const result = settings.safeParse(merged)
+  if (!result.success) {
+    const problems = result.error.issues.map(
+      ({ path, message }) => `${path.join('.') || 'settings.json'}: ${message}`,
+    )
+    throw new AppError('INVALID_INPUT', `The configuration is not valid: ${problems.join('; ')}`, {
+      hint: `Look at the flags, the BERTH_… variables and ${join(dataDir, 'settings.json')}.`,
+    })
+  }
+  const homeStore = resolve(result.data.home_store ?? join(dataDir, 'home-store'))
+  return Object.freeze({ ...result.data, data_dir: dataDir, home_store: homeStore })
+}
+
+function readFlags(args: readonly string[]): Record<string, string | undefined> {
+  const names = ['data_dir', ...NAMES].map(flagOf)
+  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
+  try {
+    return parseArgs({ args: [...args], options, strict: true }).values
+  } catch (error) {
+    throw new AppError('INVALID_INPUT', (error as Error).message, {
+      hint: `The flags are: ${names.map((name) => `--${name}`).join(' ')}`,
+    })
+  }
+}
+
+function readSettingsFile(path: string): Record<string, unknown> {
+  let text
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return {}
+    throw error
+  }
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text))
+  } catch (error) {
+    throw new AppError('INVALID_INPUT', `${path} is not a JSON object: ${(error as Error).message}`)
+  }
+}

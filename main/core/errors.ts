@@ -1,0 +1,76 @@
+/**
+ * Every error code a client or a person can meet: its HTTP status, what it is called, and what to do.
+ * `docs/errors.md` lists the same codes; a test keeps the two equal.
+ */
+export const ERRORS = {
+  // Requests
+  INVALID_INPUT: [400, 'The request is not valid', 'Correct the fields named in the message.'],
+  UNAUTHENTICATED: [401, 'Sign in first', 'Send "Authorization: Bearer <token>", or sign in.'],
+  FORBIDDEN: [403, 'Not allowed', 'Ask the owner of this workspace.'],
+  HOST_NOT_ALLOWED: [403, 'This address is not served here', 'Use the address that Berth printed.'],
+  NOT_FOUND: [404, 'Not found', 'Check the address.'],
+  METHOD_NOT_ALLOWED: [405, 'Method not allowed', 'See /api/v1/openapi.json.'],
+  PAYLOAD_TOO_LARGE: [413, 'The request is too large', 'Send less.'],
+  UNSUPPORTED_MEDIA_TYPE: [415, 'The body must be JSON', 'Send "Content-Type: application/json".'],
+  BEING_DELETED: [409, 'This workspace is being deleted', 'Create a new one.'],
+  NOT_RUNNING: [503, 'The workspace is not running', 'Open it in a browser or start it, then try again.'],
+  UPSTREAM_FAILED: [
+    502,
+    'The workspace did not answer',
+    'Try again; if it stays, stop and start the workspace.',
+  ],
+  INTERNAL: [500, 'Something went wrong in Berth', 'Try again; the log has the details.'],
+
+  // Operations
+  DOCKER_UNREACHABLE: [503, 'Docker is not reachable', 'Start Docker; Berth goes on by itself.'],
+  DOCKER_FAILED: [502, 'Docker refused a request', 'Read the message; retry when its cause is gone.'],
+  IMAGE_NOT_FOUND: [502, 'The image does not exist', 'Check its name and tag, or sign in to its registry.'],
+  IMAGE_PULL_FAILED: [502, 'The image could not be pulled', 'Check the network connection, then retry.'],
+  CONTAINER_NAME_TAKEN: [409, "Another program's container has the name", 'Rename or remove that container.'],
+  CONTAINER_EXITED: [502, 'The container ended at once', 'Read the last log lines in the message.'],
+  INSTANCE_DIED: [502, 'The container ended by itself', 'Retry; if it ends again, give it more memory.'],
+  NOT_ANSWERING: [504, 'code-server does not answer', "Read the workspace's log, then retry."],
+  TIMEOUT: [504, 'It took too long', 'Retry; if it stays, check the load and the disk of this machine.'],
+  HOME_MISSING: [
+    409,
+    'The home directory is gone',
+    'Put it back where the message says (is its disk connected?) and retry, or delete the workspace.',
+  ],
+  HOME_NOT_WRITABLE: [502, 'The home directory cannot be written', 'Check its owner and permissions.'],
+  HOME_STORE_UNAVAILABLE: [503, 'The home store is not there', 'Connect its disk; Berth goes on by itself.'],
+  DISK_FULL: [507, 'The disk is full', 'Free some space, then retry.'],
+  DATA_DIR_IN_USE: [
+    409,
+    'Another Berth is using this data directory',
+    'Use the one that is open, or another --data-dir.',
+  ],
+  PORT_UNAVAILABLE: [409, 'The port cannot be used', 'Name another with --port, or end what uses it.'],
+  NOT_SUPPORTED: [501, 'Not available in this version', 'Use a newer version of Berth.'],
+} as const satisfies Record<string, readonly [status: number, title: string, hint: string]>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** An error meant for a person: a stable code, what failed and why, and what to do. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string
+
+  constructor(code: ErrorCode, message?: string, options?: { hint?: string; cause?: unknown }) {
+    super(message ?? ERRORS[code][1], options?.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.hint = options?.hint ?? ERRORS[code][2]
+  }
+}
+
+/** Any thrown value as an AppError; what Berth did not foresee becomes INTERNAL (or DISK_FULL, which can come from anywhere). */
+export function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error
+  if (errnoOf(error) === 'ENOSPC') return new AppError('DISK_FULL', undefined, { cause: error })
+  return new AppError('INTERNAL', error instanceof Error ? error.message : String(error), { cause: error })
+}
+
+/** The errno name (`ENOENT`, …) of a Node error. */
+export function errnoOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}

@@ -1,0 +1,58 @@
+/**
+ * The workspace state machine: three ordered levels, climbed or descended one at a time.
+ * Pure: no clock, no I/O.
+ */
+export const LEVELS = ['PENDING', 'STANDBY', 'RUNNING'] as const
+/** What a workspace can be asked to be, and what it can be seen to be. */
+export type Level = (typeof LEVELS)[number]
+
+export const STATUSES = [...LEVELS, 'ERROR', 'DELETED'] as const
+export type Status = (typeof STATUSES)[number]
+
+export const OPERATIONS = [
+  'PROVISIONING',
+  'RESTORING',
+  'STARTING',
+  'STOPPING',
+  'ARCHIVING',
+  'DELETING',
+] as const
+export type Operation = (typeof OPERATIONS)[number]
+
+const MINUTE = 60_000
+
+/** How long an operation may take, in milliseconds. An image pull inside it has its own clock. */
+export const TIMEOUT_MS: Record<Operation, number> = {
+  PROVISIONING: 5 * MINUTE,
+  RESTORING: 30 * MINUTE,
+  STARTING: 5 * MINUTE,
+  STOPPING: 5 * MINUTE,
+  ARCHIVING: 30 * MINUTE,
+  DELETING: 10 * MINUTE,
+}
+
+/** The operation that leads from `level` one step towards `desired`; undefined when already there. */
+export function step(level: Level, desired: Level, archived: boolean): Operation | undefined {
+  const distance = LEVELS.indexOf(desired) - LEVELS.indexOf(level)
+  if (distance === 0) return undefined
+  switch (level) {
+    case 'PENDING':
+      return archived ? 'RESTORING' : 'PROVISIONING'
+    case 'STANDBY':
+      return distance > 0 ? 'STARTING' : 'ARCHIVING'
+    case 'RUNNING':
+      return 'STOPPING'
+  }
+}
+
+/** Attempts before an error waits for a person. */
+export const MAX_ATTEMPTS = 3
+const BACKOFF_MS = [1_000, 5_000]
+
+/** How long after the `count`th failure in a row the next attempt may begin, in milliseconds. */
+export function backoff(count: number): number {
+  return BACKOFF_MS[Math.min(count, BACKOFF_MS.length) - 1] ?? 0
+}
+
+/** An instance that has answered this long counts as a successful start, in milliseconds. */
+export const STABLE_AFTER_MS = MINUTE

@@ -1,0 +1,4 @@
+import init from './0001-init.ts'
+
+/** In order and never changed: a database's `user_version` is how many of these it has had. */
+export const MIGRATIONS: readonly string[] = [init]

@@ -1,0 +1,216 @@
+import { statfs } from 'node:fs/promises'
+import { z } from 'zod'
+import * as api from '../core/api.ts'
+import { AppError } from '../core/errors.ts'
+import type { Live } from '../events/live.ts'
+import type { Sessions } from '../service/sessions.ts'
+import type { WorkspaceService } from '../service/workspaces.ts'
+import type { createEventHub } from './events.ts'
+import { openapi } from './openapi.ts'
+import { route, type Route } from './router.ts'
+
+export interface ApiDeps {
+  workspaces: WorkspaceService
+  sessions: Sessions
+  events: ReturnType<typeof createEventHub>
+  live: Live
+  /** The address with which a browser enters a workspace, and the code in it. */
+  entryUrl: (id: string, path: string, code: string) => string
+  facts: { version: string; defaultImage: string; dataDir: string; homeStore: string }
+}
+
+const nothing = z.strictObject({}).optional()
+
+/** The routes of `/api/v1`. */
+export function createRoutes(deps: ApiDeps): readonly Route[] {
+  const { workspaces, sessions, events, live, facts } = deps
+
+  const workspace = '/workspaces/{id}'
+  const routes: Route[] = [
+    route({
+      method: 'GET',
+      path: '/healthz',
+      summary: 'Whether the control plane answers',
+      open: true,
+      status: 200,
+      answer: api.health,
+      handle: () => ({ status: 'ok' }),
+    }),
+    route({
+      method: 'POST',
+      path: '/login',
+      summary: "Begin a session with the installation's token or a one-time code",
+      open: true,
+      body: api.login,
+      status: 200,
+      answer: api.signedIn,
+      handle({ body }) {
+        const session = 'code' in body ? sessions.redeem(body.code, null) : sessions.signIn(body.token)
+        const user = session && sessions.user(session.userId)
+        if (!user)
+          throw new AppError(
+            'UNAUTHENTICATED',
+            'code' in body ? 'This sign-in link was used or is too old' : 'This is not the token',
+            {
+              hint: 'Use the address that Berth prints, or the token in the file "token" of the data directory.',
+            },
+          )
+        return { session_token: session.token, expires_at: new Date(session.expiresAt).toISOString(), user }
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/logout',
+      summary: 'End this session',
+      body: nothing,
+      status: 204,
+      handle: ({ bearer }) => sessions.signOut(bearer),
+    }),
+    route({
+      method: 'GET',
+      path: '/session',
+      summary: 'Who I am',
+      status: 200,
+      answer: api.session,
+      handle: ({ user }) => ({ user }),
+    }),
+    route({
+      method: 'GET',
+      path: '/workspaces',
+      summary: 'My workspaces, oldest first',
+      query: api.listQuery,
+      status: 200,
+      answer: api.workspaceList,
+      handle: ({ user, query }) => workspaces.list(user, query.cursor, query.limit),
+    }),
+    route({
+      method: 'POST',
+      path: '/workspaces',
+      summary: 'Create a workspace; it heads for RUNNING at once',
+      body: api.createWorkspace,
+      status: 201,
+      answer: api.workspace,
+      handle: ({ user, body }) => workspaces.create(user, body),
+    }),
+    route({
+      method: 'GET',
+      path: workspace,
+      summary: 'One workspace',
+      status: 200,
+      answer: api.workspace,
+      handle: ({ user, id }) => workspaces.get(user, id),
+    }),
+    route({
+      method: 'PATCH',
+      path: workspace,
+      summary: 'Change what it is called, made of, or desired to be',
+      body: api.patchWorkspace,
+      status: 200,
+      answer: api.workspace,
+      handle: ({ user, id, body }) => workspaces.patch(user, id, body),
+    }),
+    route({
+      method: 'DELETE',
+      path: workspace,
+      summary: 'Delete it: the container and then the home',
+      status: 204,
+      handle: ({ user, id }) => workspaces.remove(user, id),
+    }),
+    route({
+      method: 'POST',
+      path: `${workspace}:start`,
+      summary: 'Wish it running',
+      body: nothing,
+      status: 202,
+      answer: api.workspace,
+      handle: ({ user, id }) => workspaces.desire(user, id, 'RUNNING'),
+    }),
+    route({
+      method: 'POST',
+      path: `${workspace}:stop`,
+      summary: 'Wish it in standby',
+      body: nothing,
+      status: 202,
+      answer: api.workspace,
+      handle: ({ user, id }) => workspaces.desire(user, id, 'STANDBY'),
+    }),
+    route({
+      method: 'POST',
+      path: `${workspace}:retry`,
+      summary: 'Try again after an error',
+      body: nothing,
+      status: 202,
+      answer: api.workspace,
+      handle: ({ user, id }) => workspaces.retry(user, id),
+    }),
+    route({
+      method: 'POST',
+      path: `${workspace}:open`,
+      summary: 'An address with which a browser may enter it once',
+      body: api.openWorkspace,
+      status: 200,
+      answer: api.opened,
+      handle({ user, id, body }) {
+        const { id: workspaceId } = workspaces.get(user, id)
+        const code = sessions.issueCode({ userId: user.id, workspaceId })
+        return { url: deps.entryUrl(workspaceId, body?.path ?? '/', code) }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: `${workspace}/authorize`,
+      summary: 'Whether I may enter it',
+      status: 200,
+      answer: api.health,
+      handle({ user, id }) {
+        workspaces.get(user, id)
+        return { status: 'ok' }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: `${workspace}/events`,
+      summary: 'Server-sent events of one workspace',
+      status: 200,
+      handle({ user, id, request, response }) {
+        workspaces.get(user, id)
+        events.serve(user, id, request, response)
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/events',
+      summary: 'Server-sent events of all my workspaces',
+      status: 200,
+      handle: ({ user, request, response }) => events.serve(user, null, request, response),
+    }),
+    route({
+      method: 'GET',
+      path: '/system',
+      summary: 'Engine, disk, versions',
+      status: 200,
+      answer: api.system,
+      async handle(): Promise<api.System> {
+        const disk = await statfs(facts.dataDir)
+        return {
+          version: facts.version,
+          node_version: process.versions.node,
+          engine: live.engine(),
+          default_image: facts.defaultImage,
+          data_dir: facts.dataDir,
+          home_store: facts.homeStore,
+          disk: { free_bytes: disk.bavail * disk.bsize, total_bytes: disk.blocks * disk.bsize },
+        }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/openapi.json',
+      summary: 'This description',
+      status: 200,
+      answer: z.looseObject({}),
+      handle: () => openapi(routes, facts.version),
+    }),
+  ]
+  return routes
+}

@@ -1,0 +1,135 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { json } from 'node:stream/consumers'
+import { Readable } from 'node:stream'
+import type { z } from 'zod'
+import { AppError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { User } from '../db/accounts.ts'
+import { sendJson, sendProblem } from './problem.ts'
+
+const MAX_BODY_BYTES = 256 * 1024
+
+/** What a handler is given: everything in it is validated. */
+export interface Call<Body = unknown, Query = unknown> {
+  user: User
+  bearer: string
+  id: string
+  body: Body
+  query: Query
+  request: IncomingMessage
+  response: ServerResponse
+}
+
+/**
+ * One route of the API, as data: it is served, described in the OpenAPI document and checked by tests from this alone.
+ * `path` may hold `{id}`, a workspace's. `status` and `answer` are the success; a handler that answers by itself
+ * (a stream) returns nothing and names no `answer`.
+ */
+export interface Route {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  path: string
+  summary: string
+  /** Answers without a token. */
+  open?: true
+  body?: z.ZodType
+  query?: z.ZodType
+  status: number
+  answer?: z.ZodType
+  // A table of routes holds many types of calls; `route` below checks each against its own schemas.
+  handle: (call: Call<never, never>) => unknown
+}
+
+/** Types a route's handler by its schemas. */
+export function route<Body extends z.ZodType = z.ZodUndefined, Query extends z.ZodType = z.ZodUndefined>(
+  route: Omit<Route, 'body' | 'query' | 'handle'> & {
+    body?: Body
+    query?: Query
+    handle: (call: Call<z.infer<Body>, z.infer<Query>>) => unknown
+  },
+): Route {
+  return route
+}
+
+export interface RouterDeps {
+  routes: readonly Route[]
+  /** @throws {AppError} UNAUTHENTICATED */
+  authenticate: (bearer: string | undefined) => User
+  log: Logger
+}
+
+/** Serves `routes` below `prefix`. Without a valid token every other path answers 401, so that nothing can be told apart. */
+export function createRouter({ routes, authenticate, log }: RouterDeps) {
+  const patterns = routes.map((route) => ({
+    route,
+    pattern: new RegExp(`^${route.path.replace('{id}', '(?<id>[0-9a-z]{26})')}$`),
+  }))
+
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    path: string,
+    search: string,
+  ): Promise<void> {
+    const here = patterns.flatMap(({ route, pattern }) => {
+      const match = pattern.exec(path)
+      return match ? [{ route, id: match.groups?.['id'] ?? '' }] : []
+    })
+    const found = here.find(({ route }) => route.method === request.method)
+    const bearer = bearerOf(request)
+    const user = found?.route.open ? undefined : authenticate(bearer)
+    if (!found) throw new AppError(here.length > 0 ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND')
+    const { route, id } = found
+    const call = {
+      user: user as User,
+      bearer: bearer ?? '',
+      id,
+      body: route.body && parse(route.body, await readBody(request), 'body'),
+      query: route.query && parse(route.query, Object.fromEntries(new URLSearchParams(search)), 'query'),
+      request,
+      response,
+    }
+    const result: unknown = await route.handle(call as Call<never, never>)
+    if (route.answer) sendJson(response, route.status, result)
+    else if (!response.headersSent) response.writeHead(route.status).end()
+  }
+
+  return (request: IncomingMessage, response: ServerResponse, path: string, search: string): void => {
+    answer(request, response, path, search).catch((error: unknown) => sendProblem(response, error, log))
+  }
+}
+
+/** The token of `Authorization: Bearer <token>`. */
+export function bearerOf(request: IncomingMessage): string | undefined {
+  return /^Bearer ([\w.~+/-]+=*)$/i.exec(request.headers.authorization ?? '')?.[1]
+}
+
+function parse(schema: z.ZodType, value: unknown, what: string): unknown {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const problems = result.error.issues.map(({ path, message }) => `${[what, ...path].join('.')}: ${message}`)
+  throw new AppError('INVALID_INPUT', problems.join('; '))
+}
+
+/** The JSON body; undefined when there is none at all. */
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
+  if (encoding === undefined && Number(length ?? 0) === 0) return undefined
+  if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
+    throw new AppError('UNSUPPORTED_MEDIA_TYPE')
+  let bytes = 0
+  const limited = Readable.from(
+    (async function* () {
+      for await (const chunk of request) {
+        bytes += (chunk as Buffer).length
+        if (bytes > MAX_BODY_BYTES) throw new AppError('PAYLOAD_TOO_LARGE')
+        yield chunk as Buffer
+      }
+    })(),
+  )
+  try {
+    return await json(limited)
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new AppError('INVALID_INPUT', 'The body is not JSON')
+    throw error
+  }
+}

@@ -1,0 +1,109 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import sirv from 'sirv'
+import { AppError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import { parseAddress, type Address } from '../gateway/address.ts'
+import type { createGateway } from '../gateway/gateway.ts'
+import { refuseUpgrade } from '../gateway/proxy.ts'
+import { sendProblem } from './problem.ts'
+
+const API = '/api/v1'
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+export interface ServerDeps {
+  api: (request: IncomingMessage, response: ServerResponse, path: string, search: string) => void
+  gateway: Pick<ReturnType<typeof createGateway>, 'handle' | 'upgrade'>
+  /** The built dashboard. */
+  rendererDir: string
+  log: Logger
+}
+
+/** The one listener, on 127.0.0.1: dashboard and API on the plain origin, workspaces on theirs. */
+export function createHttpServer({ api, gateway, rendererDir, log }: ServerDeps) {
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 0 })
+  const dashboard = sirv(rendererDir, {
+    etag: true,
+    setHeaders(response, path) {
+      response.setHeader('Content-Security-Policy', CSP)
+      response.setHeader('X-Content-Type-Options', 'nosniff')
+      response.setHeader('Referrer-Policy', 'no-referrer')
+      response.setHeader('Cross-Origin-Opener-Policy', 'same-origin-allow-popups')
+      response.setHeader(
+        'Cache-Control',
+        path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+      )
+    },
+  })
+
+  const portOf = (): number => (server.address() as AddressInfo | null)?.port ?? 0
+
+  function addressOf({ rawHeaders, url = '' }: IncomingMessage): Address {
+    const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === 'host')
+    return parseAddress(hosts, url, portOf())
+  }
+
+  function plain(request: IncomingMessage, response: ServerResponse, path: string, search: string): void {
+    const site = request.headers['sec-fetch-site']
+    if (path === API || path.startsWith(`${API}/`)) {
+      if (site === 'cross-site' || site === 'same-site')
+        throw new AppError('FORBIDDEN', 'Only the dashboard may do this')
+      return api(request, response, path.slice(API.length), search)
+    }
+    dashboard(request, response, () => sendProblem(response, new AppError('NOT_FOUND'), log))
+  }
+
+  server.on('request', (request, response) => {
+    response.on('error', () => response.destroy())
+    try {
+      const address = addressOf(request)
+      if (address.kind === 'refused')
+        throw new AppError(address.why === 'host' ? 'HOST_NOT_ALLOWED' : 'NOT_FOUND')
+      if (address.kind === 'workspace') gateway.handle(request, response, address)
+      else plain(request, response, address.path, address.search)
+    } catch (error) {
+      sendProblem(response, error, log)
+    }
+  })
+
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    try {
+      const address = addressOf(request)
+      if (address.kind === 'workspace') gateway.upgrade(request, socket, head, address)
+      else if (address.kind === 'refused' && address.why === 'host') refuseUpgrade(socket, 403, 'Forbidden')
+      else refuseUpgrade(socket, 404, 'Not Found')
+    } catch (error) {
+      log.error({ err: error }, 'an upgrade failed')
+      refuseUpgrade(socket, 500, 'Internal Server Error')
+    }
+  })
+
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+    const status =
+      error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  })
+
+  return { port: portOf, listen: (port: number) => listen(server, port), close: () => close(server) }
+}
+
+/** Resolves to the port; rejects with the system's error (`EADDRINUSE`, …). */
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

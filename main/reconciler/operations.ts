@@ -1,0 +1,81 @@
+import type { Progress } from '../core/api.ts'
+import { AppError } from '../core/errors.ts'
+import { failpoint } from '../core/failpoint.ts'
+import { TIMEOUT_MS, type Operation } from '../core/state.ts'
+import type { WorkspaceRow } from '../core/workspace.ts'
+import type { HomeStore } from '../home-store/home-store.ts'
+import type { Bytes, Runner } from '../runner/runner.ts'
+import { homeKey } from './observe.ts'
+
+/** What an operation works on and with. */
+export interface Attempt {
+  row: WorkspaceRow
+  opId: string
+  runner: Runner
+  homeStore: HomeStore
+  onStep: (step: Progress['step'], bytes?: Bytes) => void
+  /** Cancels what a changed wish makes pointless: the pull of an image. */
+  cancelled: AbortSignal
+}
+
+/** The side effects of each operation, in order. Each may be repeated from the start at any time. */
+export const OPERATE: Record<Operation, (attempt: Attempt) => Promise<void>> = {
+  PROVISIONING: ({ row, opId, homeStore, onStep }) =>
+    within('PROVISIONING', () => {
+      onStep('PREPARING_HOME')
+      return homeStore.create(homeKey(row), opId)
+    }),
+
+  async STARTING({ row, opId, runner, homeStore, onStep, cancelled }) {
+    const onPull = (bytes: Bytes): void => onStep('PULLING_IMAGE', bytes)
+    await runner.ensureImage(row.imageRef, onPull, cancelled)
+    await within('STARTING', async (signal) => {
+      await homeStore.seed(homeKey(row), opId, (unpack) => runner.readImageHome(row.imageRef, unpack))
+      const { id, imageRef, cpus, memoryBytes } = row
+      await runner.start(
+        { id, imageRef, homePath: homeStore.pathOf(homeKey(row)), cpus, memoryBytes },
+        onStep,
+        signal,
+      )
+    })
+  },
+
+  STOPPING: ({ row, runner, onStep }) =>
+    within('STOPPING', (signal) => {
+      onStep('STOPPING')
+      return runner.stop(row.id, signal)
+    }),
+
+  // The container first: while it runs, the home is in use.
+  DELETING: ({ row, opId, runner, homeStore, onStep }) =>
+    within('DELETING', async (signal) => {
+      onStep('STOPPING')
+      await runner.stop(row.id, signal)
+      await failpoint('deleting.removed-container')
+      onStep('REMOVING')
+      await homeStore.remove(homeKey(row), opId)
+    }),
+
+  RESTORING: () => notYet('Restoring'),
+  ARCHIVING: () => notYet('Archiving'),
+}
+
+function notYet(what: string): Promise<never> {
+  return Promise.reject(new AppError('NOT_SUPPORTED', `${what} is not available in this version`))
+}
+
+/** Runs `work` within the operation's time, and gives up on what does not listen to its signal. */
+async function within(operation: Operation, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const ms = TIMEOUT_MS[operation]
+  const clock = new AbortController()
+  const timeout = new AppError('TIMEOUT', `${operation} took longer than ${ms / 60_000} minutes`)
+  const timer = setTimeout(() => clock.abort(timeout), ms)
+  try {
+    await Promise.race([
+      work(clock.signal),
+      new Promise<never>((_, reject) => clock.signal.addEventListener('abort', () => reject(timeout))),
+    ])
+  } finally {
+    clearTimeout(timer)
+  }
+}

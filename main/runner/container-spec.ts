@@ -1,0 +1,80 @@
+import type { ContainerCreateOptions } from 'dockerode'
+import type { Identity } from './name-user.ts'
+import type { InstanceSpec } from './runner.ts'
+
+export const LABEL_INSTALLATION = 'io.berth.installation'
+export const LABEL_WORKSPACE = 'io.berth.workspace'
+export const LABEL_PURPOSE = 'io.berth.purpose'
+
+/** Where code-server listens inside a container whose port is published. */
+export const PORT = 8080
+/** Mounted from the instance's run directory: its configuration, and its socket where there is one. */
+const RUN_DIR = '/run/berth'
+export const SOCKET_NAME = 's'
+
+export const containerName = (id: string): string => `ws-${id}`
+
+/** How code-server is told what to do; the file holds the secret, which so appears in no command line and no `inspect`. */
+export function codeServerConfig(secret: string | undefined): string {
+  const listen =
+    secret === undefined
+      ? { socket: `${RUN_DIR}/${SOCKET_NAME}`, 'socket-mode': '600', auth: 'none' }
+      : {
+          'bind-addr': `0.0.0.0:${PORT}`,
+          auth: 'password',
+          'hashed-password': secret,
+        }
+  const config = {
+    ...listen,
+    'disable-telemetry': true,
+    'disable-update-check': true,
+    'disable-workspace-trust': true,
+    'disable-getting-started-override': true,
+  }
+  return JSON.stringify(config, null, 2) // which is YAML too
+}
+
+/** The container of an instance: limited, without privileges, and with nothing of the host but its home. */
+export function containerSpec(
+  spec: InstanceSpec,
+  context: {
+    labels: Record<string, string>
+    network: string
+    runDir: string
+    identity: Identity | undefined
+    published: boolean
+  },
+): ContainerCreateOptions {
+  return {
+    name: containerName(spec.id),
+    Image: spec.imageRef,
+    Labels: { ...context.labels, [LABEL_WORKSPACE]: spec.id, [LABEL_PURPOSE]: 'instance' },
+    Hostname: 'berth',
+    User: context.identity ? `${context.identity.uid}:${context.identity.gid}` : 'coder',
+    Env: ['HOME=/home/coder', 'USER=coder'],
+    WorkingDir: '/home/coder',
+    Entrypoint: ['code-server'],
+    Cmd: ['--config', `${RUN_DIR}/config.yaml`, '/home/coder'],
+    ...(context.published && { ExposedPorts: { [`${PORT}/tcp`]: {} } }),
+    HostConfig: {
+      Init: true, // reaps what terminals leave, and passes SIGTERM on
+      Mounts: [
+        // A mount (unlike a bind) fails when its source is missing, instead of making an empty one.
+        { Type: 'bind', Source: spec.homePath, Target: '/home/coder' },
+        { Type: 'bind', Source: context.runDir, Target: RUN_DIR },
+      ],
+      NetworkMode: context.network,
+      ...(context.published && {
+        PortBindings: { [`${PORT}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: '' }] },
+      }),
+      NanoCpus: Math.round(spec.cpus * 1e9),
+      Memory: spec.memoryBytes,
+      MemorySwap: spec.memoryBytes,
+      PidsLimit: 2_048,
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '5m', 'max-file': '2' } },
+      RestartPolicy: { Name: 'no' },
+    },
+  }
+}

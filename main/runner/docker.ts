@@ -1,0 +1,342 @@
+import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Readable } from 'node:stream'
+import type Docker from 'dockerode'
+import { AppError } from '../core/errors.ts'
+import { failpoint } from '../core/failpoint.ts'
+import type { Upstream } from '../core/upstream.ts'
+import {
+  LABEL_INSTALLATION,
+  LABEL_PURPOSE,
+  LABEL_WORKSPACE,
+  PORT,
+  SOCKET_NAME,
+  codeServerConfig,
+  containerName,
+  containerSpec,
+} from './container-spec.ts'
+import { engineError, messageOf, statusOf } from './engine-errors.ts'
+import { ensureImage } from './image.ts'
+import { nameUser, type Identity } from './name-user.ts'
+import { answers } from './probe.ts'
+import { watchEngine } from './watch.ts'
+import type { Instance, InstanceSpec, Runner, StartStep } from './runner.ts'
+
+/** A Unix socket's path, with its end, has 108 bytes on Linux. */
+const SOCKET_PATH_MAX = 107
+const STOP_GRACE_SECONDS = 10
+const PROBE_MS = 5_000
+const POLL_MS = 25
+
+interface EngineInfo {
+  NCPU: number
+  OperatingSystem: string
+}
+
+export interface DockerRunnerOptions {
+  docker: Docker
+  /** Names this data directory in labels: containers of others are never touched. */
+  installation: string
+  /** More labels for all that is made. */
+  labels: Record<string, string>
+  /** A directory of this user alone; per instance it holds code-server's configuration and socket. */
+  runDir: string
+  /** Who an instance runs as, and so whose files a home has; undefined where the engine maps owners itself. */
+  identity: Identity | undefined
+  /**
+   * `port`: published on 127.0.0.1, with a secret per start. `auto`: a Unix socket and no TCP port at all where the
+   * engine shares this machine's kernel, else the same as `port`.
+   */
+  upstream: 'auto' | 'port'
+}
+
+/** Workspaces as containers of a Docker Engine. */
+export function createDockerRunner(options: DockerRunnerOptions): Runner {
+  const { docker, installation, identity } = options
+  const labels = { ...options.labels, [LABEL_INSTALLATION]: installation }
+  const network = `berth-${installation}`
+  const upstreams = new Map<string, Upstream>()
+  let networkReady: Promise<void> | undefined
+
+  const runDirOf = (id: string): string => join(options.runDir, id)
+  const socketOf = (id: string): string => join(runDirOf(id), SOCKET_NAME)
+
+  /** The container of that name; `foreign` when it is not ours, and so not to be touched. */
+  async function find(id: string): Promise<Docker.ContainerInspectInfo | 'foreign' | undefined> {
+    try {
+      const info = await docker.getContainer(containerName(id)).inspect()
+      const { [LABEL_INSTALLATION]: owner, [LABEL_WORKSPACE]: workspace } = info.Config.Labels
+      return owner === installation && workspace === id ? info : 'foreign'
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined
+      throw engineError(error)
+    }
+  }
+
+  /** Our container. @throws {AppError} CONTAINER_NAME_TAKEN */
+  async function inspect(id: string): Promise<Docker.ContainerInspectInfo | undefined> {
+    const found = await find(id)
+    if (found === 'foreign')
+      throw new AppError(
+        'CONTAINER_NAME_TAKEN',
+        `A container that is not Berth's has the name ${containerName(id)}`,
+      )
+    return found
+  }
+
+  async function observe(id: string): Promise<Instance> {
+    const info = await find(id)
+    if (info === 'foreign') return { state: 'foreign' }
+    const upstream = info?.State.Running ? await resolve(id, info) : undefined
+    // Asked twice: one slow answer on a busy machine must not cost a person their terminals.
+    const ready = upstream && ((await answers(upstream, PROBE_MS)) || (await answers(upstream, PROBE_MS)))
+    if (upstream && ready) upstreams.set(id, upstream)
+    else upstreams.delete(id)
+    if (!info) return { state: 'absent' }
+    if (!info.State.Running) return { state: 'dead', ending: await endingOf(id, info) }
+    return { state: ready ? 'answering' : 'unready' }
+  }
+
+  /** Read from the engine and the run directory each time: a host port may pass to another workspace. */
+  async function resolve(id: string, info: Docker.ContainerInspectInfo): Promise<Upstream | undefined> {
+    const binding = info.NetworkSettings.Ports[`${PORT}/tcp`]?.[0]
+    if (!binding) return { socketPath: socketOf(id) }
+    const secret = await readSecret(id)
+    if (secret === undefined) return undefined
+    return {
+      host: '127.0.0.1',
+      port: Number(binding.HostPort),
+      cookie: `code-server-session=${encodeURIComponent(secret)}`,
+    }
+  }
+
+  async function readSecret(id: string): Promise<string | undefined> {
+    try {
+      const config = JSON.parse(await readFile(join(runDirOf(id), 'config.yaml'), 'utf8')) as Record<
+        string,
+        unknown
+      >
+      return typeof config['hashed-password'] === 'string' ? config['hashed-password'] : undefined
+    } catch {
+      return undefined // the instance then counts as not answering, and is made anew
+    }
+  }
+
+  async function endingOf(id: string, info: Docker.ContainerInspectInfo): Promise<string> {
+    const why = info.State.OOMKilled ? 'it ran out of memory' : `exit code ${info.State.ExitCode}`
+    const log = await logTail(id, 5)
+    return log === '' ? why : `${why}; its last words: ${log}`
+  }
+
+  async function logTail(id: string, lines: number): Promise<string> {
+    try {
+      const raw = await docker
+        .getContainer(containerName(id))
+        .logs({ stdout: true, stderr: true, tail: lines })
+      return demultiplex(raw).trim().slice(-2_000)
+    } catch {
+      return '' // only decorates another message
+    }
+  }
+
+  async function start(
+    spec: InstanceSpec,
+    onStep: (step: StartStep) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const found = await inspect(spec.id)
+    if (!found?.State.Running || (await resolve(spec.id, found)) === undefined) {
+      onStep('CREATING_CONTAINER')
+      await ensureNetwork()
+      const engine = await info()
+      const published = options.upstream === 'port' || !sharesKernel(engine) || socketPathTooLong(spec.id)
+      await prepareRunDir(spec.id, published)
+      await failpoint('starting.prepared')
+      if (found) await remove(spec.id)
+      await failpoint('starting.removed-remains')
+      // The engine refuses more CPUs than it has.
+      await create({ ...spec, cpus: Math.min(spec.cpus, engine.NCPU) }, published)
+    } else if (found.State.Paused) await docker.getContainer(found.Id).unpause()
+    onStep('WAITING_FOR_EDITOR')
+    await untilAnswering(spec.id, signal)
+    await failpoint('starting.answered')
+  }
+
+  /** Only there does a Unix socket in a mounted directory reach from the container to this process. */
+  function sharesKernel(engine: EngineInfo): boolean {
+    const local = (docker.modem as { socketPath?: string }).socketPath !== undefined
+    return local && process.platform === 'linux' && !/docker desktop/i.test(engine.OperatingSystem)
+  }
+
+  const socketPathTooLong = (id: string): boolean => Buffer.byteLength(socketOf(id)) > SOCKET_PATH_MAX
+
+  async function info(): Promise<EngineInfo> {
+    try {
+      return (await docker.info()) as EngineInfo
+    } catch (error) {
+      throw engineError(error)
+    }
+  }
+
+  /** An empty directory with code-server's configuration. */
+  async function prepareRunDir(id: string, published: boolean): Promise<void> {
+    const secret = published ? `$argon2id$${randomBytes(32).toString('hex')}` : undefined
+    const dir = runDirOf(id)
+    await rm(dir, { recursive: true, force: true })
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await writeFile(join(dir, 'config.yaml'), codeServerConfig(secret), { mode: 0o600 })
+    if (identity && process.getuid?.() === 0)
+      for (const path of [dir, join(dir, 'config.yaml')]) await chown(path, identity.uid, identity.gid)
+  }
+
+  async function create(spec: InstanceSpec, published: boolean): Promise<void> {
+    try {
+      const container = await docker.createContainer(
+        containerSpec(spec, { labels, network, runDir: runDirOf(spec.id), identity, published }),
+      )
+      await failpoint('starting.created')
+      if (identity && identity.uid !== 1000) await nameUser(container, identity)
+      await failpoint('starting.named-user')
+      await container.start()
+      await failpoint('starting.started')
+    } catch (error) {
+      if (statusOf(error) === 404 && /no such image/i.test(messageOf(error)))
+        throw new AppError('IMAGE_NOT_FOUND', `The image ${spec.imageRef} is not there`, { cause: error })
+      throw engineError(error)
+    }
+  }
+
+  async function untilAnswering(id: string, signal: AbortSignal): Promise<void> {
+    for (let round = 0; ; round++) {
+      signal.throwIfAborted()
+      // The socket or the log of a container that ended says nothing: look at the container itself now and then.
+      const info = round % 20 === 0 ? await inspect(id) : undefined
+      if (info && !info.State.Running)
+        throw new AppError('CONTAINER_EXITED', `The container ended at once: ${await endingOf(id, info)}`)
+      if (info) {
+        const upstream = await resolve(id, info)
+        if (upstream) upstreams.set(id, upstream)
+      }
+      const upstream = upstreams.get(id)
+      if (upstream && (await answers(upstream, PROBE_MS))) return
+      await sleep(POLL_MS)
+    }
+  }
+
+  async function remove(id: string): Promise<void> {
+    upstreams.delete(id)
+    try {
+      await docker.getContainer(containerName(id)).remove({ force: true, v: true })
+    } catch (error) {
+      if (statusOf(error) === 404) return
+      if (statusOf(error) !== 409) throw engineError(error)
+      await untilGone(id) // its removal is under way already
+    }
+  }
+
+  async function untilGone(id: string): Promise<void> {
+    for (let tries = 0; (await inspect(id)) !== undefined; tries++) {
+      if (tries === 100)
+        throw new AppError('DOCKER_FAILED', `The container ${containerName(id)} does not go away`)
+      await sleep(100)
+    }
+  }
+
+  async function stop(id: string, signal: AbortSignal): Promise<void> {
+    const found = await find(id)
+    const info = found === 'foreign' ? undefined : found
+    if (info?.State.Running) {
+      try {
+        if (info.State.Paused) await docker.getContainer(info.Id).unpause()
+        await docker.getContainer(info.Id).stop({ t: STOP_GRACE_SECONDS, abortSignal: signal })
+      } catch (error) {
+        signal.throwIfAborted()
+        if (statusOf(error) !== 304 && statusOf(error) !== 404) throw engineError(error)
+      }
+    }
+    await failpoint('stopping.stopped')
+    if (info) await remove(id)
+    await rm(runDirOf(id), { recursive: true, force: true })
+    await failpoint('stopping.removed')
+  }
+
+  /** One bridge for all, on which the engine lets no container talk to another. */
+  function ensureNetwork(): Promise<void> {
+    networkReady ??= makeNetwork().catch((error: unknown) => {
+      networkReady = undefined
+      throw engineError(error)
+    })
+    return networkReady
+  }
+
+  async function makeNetwork(): Promise<void> {
+    const found = await docker.listNetworks({ filters: { label: [`${LABEL_INSTALLATION}=${installation}`] } })
+    if (found.some(({ Name }) => Name === network)) return
+    await docker.createNetwork({
+      Name: network,
+      Driver: 'bridge',
+      CheckDuplicate: true,
+      Labels: labels,
+      Options: { 'com.docker.network.bridge.enable_icc': 'false' },
+    })
+  }
+
+  async function readImageHome(ref: string, use: (tar: Readable) => Promise<void>): Promise<void> {
+    const container = await docker
+      .createContainer({ Image: ref, Labels: { ...labels, [LABEL_PURPOSE]: 'seed' } })
+      .catch((error: unknown) => {
+        throw engineError(error)
+      })
+    try {
+      const archive = await container.getArchive({ path: '/home/coder' }).catch((error: unknown) => {
+        if (statusOf(error) !== 404) throw engineError(error)
+      })
+      if (archive) await use(archive as Readable) // an image without that directory gives an empty home
+    } finally {
+      await container.remove({ force: true, v: true }).catch(() => undefined) // else tidy() finds it
+    }
+  }
+
+  return {
+    observe,
+    start,
+    stop,
+    readImageHome,
+    ensureImage: (ref, onProgress, signal) => ensureImage(docker, ref, onProgress, signal),
+    upstream: (id) => upstreams.get(id),
+
+    async tidy() {
+      const left = await docker
+        .listContainers({
+          all: true,
+          filters: { label: [`${LABEL_INSTALLATION}=${installation}`, `${LABEL_PURPOSE}=seed`] },
+        })
+        .catch((error: unknown) => {
+          throw engineError(error)
+        })
+      for (const { Id } of left) await docker.getContainer(Id).remove({ force: true, v: true })
+    },
+
+    watch: (on) =>
+      watchEngine(docker, installation, {
+        ...on,
+        engine: (engine) => {
+          networkReady = undefined // an engine that was away may have lost it
+          on.engine(engine)
+        },
+      }),
+  }
+}
+
+/** The text of a container log, whose frames are: stream (1 byte), three zeros, length (4 bytes, big endian), data. */
+export function demultiplex(log: Buffer): string {
+  const parts: Buffer[] = []
+  for (let at = 0; at + 8 <= log.length;) {
+    const length = log.readUInt32BE(at + 4)
+    parts.push(log.subarray(at + 8, at + 8 + length))
+    at += 8 + length
+  }
+  return Buffer.concat(parts).toString('utf8')
+}

@@ -1,0 +1,60 @@
+import { BrowserWindow } from 'electron'
+import { join } from 'node:path'
+import { lockNavigation, openExternal, restrictPermissions } from './security.ts'
+import { keepWindowState, readWindowState } from './window-state.ts'
+
+export interface MainWindowOptions {
+  url: string
+  /** An address that signs the window in, once. */
+  signInUrl: string
+  icon: string
+  preload: string
+  dataDir: string
+  /** Whether closing the window ends the app instead of hiding the window. */
+  quitting: () => boolean
+}
+
+/** The dashboard's window. Closing it hides it: the workspaces and the tray stay. */
+export function createMainWindow(options: MainWindowOptions): BrowserWindow {
+  const statePath = join(options.dataDir, 'window.json')
+  const { maximized, ...bounds } = readWindowState(statePath) ?? {
+    width: 1080,
+    height: 720,
+    maximized: false,
+  }
+  const window = new BrowserWindow({
+    ...bounds,
+    minWidth: 720,
+    minHeight: 480,
+    title: 'Berth',
+    icon: options.icon,
+    show: false,
+    backgroundColor: '#f7f8fa',
+    webPreferences: {
+      preload: options.preload,
+      partition: 'persist:dashboard',
+      sandbox: true,
+      contextIsolation: true,
+      nodeIntegration: false,
+    },
+  })
+  const { webContents } = window
+  restrictPermissions(webContents.session, ['clipboard-sanitized-write'])
+  lockNavigation(webContents, (url) => new URL(url).origin === options.url, openExternal)
+  webContents.setWindowOpenHandler(({ url }) => {
+    openExternal(url)
+    return { action: 'deny' }
+  })
+  keepWindowState(window, statePath)
+  window.on('close', (event) => {
+    if (options.quitting()) return
+    event.preventDefault()
+    window.hide()
+  })
+  window.once('ready-to-show', () => {
+    if (maximized) window.maximize()
+    window.show()
+  })
+  void window.loadURL(options.signInUrl)
+  return window
+}

@@ -1,0 +1,37 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { screen, type BrowserWindow, type Rectangle } from 'electron'
+
+export interface WindowState extends Rectangle {
+  maximized: boolean
+}
+
+/** Where a window was last; undefined when that is not known or no screen shows it any more. */
+export function readWindowState(path: string): WindowState | undefined {
+  try {
+    const state = JSON.parse(readFileSync(path, 'utf8')) as WindowState
+    const { x, y, width, height } = screen.getDisplayMatching(state).workArea
+    const visible =
+      state.x < x + width && state.x + state.width > x && state.y < y + height && state.y + state.height > y
+    return visible ? state : undefined
+  } catch {
+    return undefined // the first start, or a file that somebody edited
+  }
+}
+
+/** Remembers a window's size and place from now on. */
+export function keepWindowState(window: BrowserWindow, path: string): void {
+  let timer: NodeJS.Timeout | undefined
+  const save = (): void => {
+    clearTimeout(timer)
+    if (window.isDestroyed()) return
+    const state: WindowState = { ...window.getNormalBounds(), maximized: window.isMaximized() }
+    writeFileSync(path, JSON.stringify(state))
+  }
+  const soon = (): void => {
+    clearTimeout(timer)
+    timer = setTimeout(save, 500)
+  }
+  window.on('resize', soon)
+  window.on('move', soon)
+  window.on('close', save)
+}

@@ -1,0 +1,79 @@
+import { BrowserWindow, session } from 'electron'
+import { workspaceOrigin, workspacePath } from '../gateway/address.ts'
+import { lockNavigation, openExternal, restrictPermissions } from './security.ts'
+
+/** What an editor needs of a browser; everything else is denied. */
+const PERMISSIONS = ['clipboard-read', 'clipboard-sanitized-write', 'fullscreen', 'pointerLock']
+
+export interface WorkspaceWindowsOptions {
+  /** The origin of the dashboard. */
+  url: string
+  icon: string
+  nameOf: (id: string) => string
+  /** An address with which a window enters a workspace, once. */
+  entryUrl: (id: string) => string
+  showDashboard: () => void
+}
+
+/** A window per workspace: its own storage, no Node, no preload, and no way out of the workspace's address. */
+export function createWorkspaceWindows(options: WorkspaceWindowsOptions) {
+  const windows = new Map<string, BrowserWindow>()
+  const port = Number(new URL(options.url).port)
+
+  function create(id: string, url: string): BrowserWindow {
+    const own = workspaceOrigin(id, port)
+    const partition = `persist:workspace-${id}`
+    restrictPermissions(session.fromPartition(partition), PERMISSIONS)
+    const window = new BrowserWindow({
+      width: 1280,
+      height: 800,
+      title: options.nameOf(id),
+      icon: options.icon,
+      backgroundColor: '#1f1f1f',
+      webPreferences: { partition, sandbox: true, contextIsolation: true, nodeIntegration: false },
+    })
+    window.removeMenu() // its shortcuts belong to the editor
+    const { webContents } = window
+    const inside = (target: string): boolean => {
+      const { origin, pathname } = new URL(target)
+      return origin === own && (pathname === '/' || pathname.startsWith(`${workspacePath(id)}/`))
+    }
+    lockNavigation(webContents, inside, (target) => {
+      if (new URL(target).origin !== options.url) return openExternal(target)
+      // Its session has ended: the desktop's user is signed in again with nothing to type.
+      if (new URL(target).hash.includes('open=')) void window.loadURL(options.entryUrl(id))
+      else options.showDashboard()
+    })
+    webContents.setWindowOpenHandler(({ url: target }) => {
+      if (URL.canParse(target) && inside(target)) create(id, target)
+      else openExternal(target)
+      return { action: 'deny' }
+    })
+    // The editor keeps unsaved work by itself; it may not keep the window from closing.
+    webContents.on('will-prevent-unload', (event) => event.preventDefault())
+    window.on('page-title-updated', (event) => {
+      event.preventDefault()
+      window.setTitle(`${options.nameOf(id)} – Berth`)
+    })
+    void window.loadURL(url).catch(() => undefined) // the window shows Chromium's own page then
+    return window
+  }
+
+  return {
+    /** Shows the workspace's window, a new one if there is none. */
+    open(id: string): void {
+      const known = windows.get(id)
+      if (known) {
+        if (known.isMinimized()) known.restore()
+        return known.focus()
+      }
+      const window = create(id, options.entryUrl(id))
+      windows.set(id, window)
+      window.on('closed', () => windows.delete(id))
+    },
+    /** Closes the window of a workspace that is gone. */
+    close(id: string): void {
+      windows.get(id)?.destroy()
+    },
+  }
+}
