@@ -1,0 +1,74 @@
+import { expect, it, vi } from 'vitest'
+import { ApiError, createClient, toApiError } from './client.ts'
+
+function clientFor(answer: () => Promise<Response>, token: string | null = 'secret') {
+  const fetch = vi.fn<typeof globalThis.fetch>(answer)
+  const onUnauthorized = vi.fn()
+  return { fetch, onUnauthorized, client: createClient({ token: () => token, onUnauthorized, fetch }) }
+}
+
+const problem = (status: number) =>
+  Promise.resolve(
+    Response.json({ title: 'The disk is full', detail: '2 GB needed', hint: 'Free some space' }, { status }),
+  )
+
+it('sends JSON with the bearer token, a body even where there is nothing to say', async () => {
+  const { client, fetch } = clientFor(() => Promise.resolve(new Response(null, { status: 202 })))
+  await client.command('01a', 'stop')
+  expect(fetch).toHaveBeenCalledWith(
+    '/api/v1/workspaces/01a:stop',
+    expect.objectContaining({
+      method: 'POST',
+      body: '{}',
+      headers: {
+        Accept: 'application/json',
+        Authorization: 'Bearer secret',
+        'Content-Type': 'application/json',
+      },
+    }),
+  )
+})
+
+it('turns a problem document into words', async () => {
+  const { client } = clientFor(() => problem(507))
+  const error = await client.create({ name: 'x' }).catch((caught: unknown) => caught)
+  expect(error).toMatchObject({
+    status: 507,
+    message: 'The disk is full',
+    detail: '2 GB needed',
+    hint: 'Free some space',
+  })
+})
+
+it('has words for an answer that is no problem document, and for no answer', async () => {
+  const strange = clientFor(() => Promise.resolve(new Response('<html>', { status: 502 })))
+  await expect(strange.client.remove('01a')).rejects.toMatchObject({
+    status: 502,
+    detail: 'The answer was HTTP 502.',
+  })
+  const silent = clientFor(() => Promise.reject(new TypeError('Failed to fetch')))
+  await expect(silent.client.remove('01a')).rejects.toMatchObject({
+    status: 0,
+    message: 'Berth does not answer',
+  })
+})
+
+it('tells which token was refused, but not for a failed sign-in', async () => {
+  const { client, onUnauthorized } = clientFor(() => problem(401))
+  await expect(client.login({ token: 'wrong' })).rejects.toThrow(ApiError)
+  expect(onUnauthorized).not.toHaveBeenCalled()
+  await expect(client.system()).rejects.toThrow(ApiError)
+  expect(onUnauthorized).toHaveBeenCalledWith('secret')
+})
+
+it('opens at a path only when there is one', async () => {
+  const { client, fetch } = clientFor(() => Promise.resolve(Response.json({ url: 'http://x.localhost/' })))
+  await expect(client.open('01a')).resolves.toBe('http://x.localhost/')
+  await client.open('01a', '/w/01a/?folder=/home')
+  expect(fetch.mock.calls.map(([, init]) => init?.body)).toEqual(['{}', '{"path":"/w/01a/?folder=/home"}'])
+})
+
+it('takes off what Electron puts around an error', () => {
+  const error = new Error("Error invoking remote method 'open': AppError: Docker is not reachable")
+  expect(toApiError(error).detail).toBe('Docker is not reachable')
+})

@@ -1,0 +1,58 @@
+import { useEffect, useState } from 'react'
+import { useStore } from 'zustand'
+import { openStream } from './api/stream.ts'
+import { useServices } from './context.ts'
+import { OpenPage } from './features/open/open-page.tsx'
+import { SignInPage } from './features/sign-in/sign-in-page.tsx'
+import { WorkspacesPage } from './features/workspaces/workspaces-page.tsx'
+import { without, type Fragment } from './fragment.ts'
+import { end } from './store/session.ts'
+import { NOTHING_KNOWN, reduce } from './store/workspaces.ts'
+
+export function App({ open }: { open: Fragment['open'] }) {
+  const { session } = useServices()
+  const current = useStore(session)
+  const [target, setTarget] = useState(open)
+
+  if (current.status === 'starting') return null
+  if (current.status === 'signed-out') return <SignInPage notice={current.notice} />
+  if (target !== null) {
+    const leave = () => {
+      history.replaceState(
+        null,
+        '',
+        location.pathname + location.search + without(location.hash, 'open', 'next'),
+      )
+      setTarget(null)
+    }
+    return <OpenPage target={target} onLeave={leave} />
+  }
+  return <Live key={current.token} token={current.token} />
+}
+
+/** The dashboard, with the stream that feeds it for as long as it is shown. */
+function Live({ token }: { token: string }) {
+  const { session, workspaces } = useServices()
+
+  useEffect(() => {
+    const stream = openStream({
+      token,
+      onEvent: (event) => workspaces.setState((state) => reduce(state, event)),
+      onConnection: (connection) => workspaces.setState({ connection }),
+      onUnauthorized: (refused) => end(session, refused),
+    })
+    const nudge = () => {
+      if (document.visibilityState === 'visible') stream.nudge()
+    }
+    window.addEventListener('online', nudge)
+    document.addEventListener('visibilitychange', nudge)
+    return () => {
+      window.removeEventListener('online', nudge)
+      document.removeEventListener('visibilitychange', nudge)
+      stream.close()
+      workspaces.setState(NOTHING_KNOWN, true)
+    }
+  }, [token, session, workspaces])
+
+  return <WorkspacesPage />
+}

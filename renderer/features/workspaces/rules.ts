@@ -1,0 +1,56 @@
+/** What a person may do with a workspace as the stream last described it. Pure. */
+import type { Workspace } from '../../../main/core/api.ts'
+import { MAX_ATTEMPTS } from '../../../main/core/state.ts'
+
+export interface Allowed {
+  /** Start and Stop share one place; this says which of them stands there. */
+  readonly toggle: 'start' | 'stop'
+  readonly toggleEnabled: boolean
+  readonly open: boolean
+  readonly retry: boolean
+  readonly remove: boolean
+}
+
+type Facts = Pick<Workspace, 'status' | 'display_status' | 'operation' | 'desired_state' | 'error_info'>
+
+const UPWARDS: readonly Workspace['operation'][] = ['PROVISIONING', 'RESTORING', 'STARTING']
+const DOWNWARDS: readonly Workspace['operation'][] = ['STOPPING', 'ARCHIVING']
+
+export function allowed(workspace: Facts): Allowed {
+  const deleting = workspace.operation === 'DELETING' || workspace.status === 'DELETED'
+  return {
+    toggle: workspace.desired_state === 'RUNNING' ? 'stop' : 'start',
+    // A deletion that failed is still wished; it can be tried again, not taken back.
+    toggleEnabled:
+      !deleting && !(workspace.status === 'ERROR' && workspace.error_info?.operation === 'DELETING'),
+    open: !deleting && opens(workspace),
+    retry: !deleting && workspace.status === 'ERROR',
+    remove: !deleting,
+  }
+}
+
+/** As the gateway has it: opening wakes what sleeps, but not what is packed away, broken or on its way down. */
+function opens({ status, display_status, operation, desired_state }: Facts): boolean {
+  if (UPWARDS.includes(operation)) return true
+  if (DOWNWARDS.includes(operation)) return desired_state === 'RUNNING'
+  if (status === 'STANDBY' || status === 'RUNNING') return true
+  return display_status === 'PENDING' && desired_state === 'RUNNING'
+}
+
+/** What Berth does about a failure: it is at it again, it will be, or it leaves it to the person. */
+export function afterFailure(
+  workspace: Pick<Workspace, 'error_count' | 'operation'>,
+): 'now' | 'again' | 'waiting' {
+  if (workspace.operation !== 'NONE') return 'now'
+  return workspace.error_count < MAX_ATTEMPTS ? 'again' : 'waiting'
+}
+
+/** A wish made during an operation waits for its end; say so, or the click seems to have done nothing. */
+export function afterOperation(
+  workspace: Pick<Workspace, 'operation' | 'desired_state'>,
+): 'start' | 'stop' | null {
+  const { operation, desired_state } = workspace
+  if (operation === 'STOPPING' && desired_state === 'RUNNING') return 'start'
+  if (operation === 'STARTING' && desired_state !== 'RUNNING') return 'stop'
+  return null
+}

@@ -1,0 +1,45 @@
+/** Numbers and times as a person reads them. Pure: what time it is comes in. */
+const LOCALE = 'en'
+
+const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 })
+const tenth = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+const exact = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 2 })
+const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: 'auto' })
+
+/** What travels or lies on a disk, in powers of ten. */
+export function bytes(count: number): string {
+  if (count < 999_500) return `${whole.format(count / 1e3)} KB`
+  if (count < 999_500_000) return `${whole.format(count / 1e6)} MB`
+  return `${tenth.format(count / 1e9)} GB`
+}
+
+/** Memory, which everybody counts in powers of two and calls GB. */
+export function memory(count: number): string {
+  return `${exact.format(count / 2 ** 30)} GB`
+}
+
+export function decimal(value: number): string {
+  return exact.format(value)
+}
+
+export function duration(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1_000))
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min ${two(seconds % 60)} s`
+  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, '0')
+}
+
+/** `null` when it is too recent to put in numbers. */
+export function ago(milliseconds: number): string | null {
+  const minutes = Math.floor(milliseconds / 60_000)
+  if (minutes < 1) return null
+  if (minutes < 60) return relative.format(-minutes, 'minute')
+  const hours = Math.floor(minutes / 60)
+  if (hours < 24) return relative.format(-hours, 'hour')
+  return relative.format(-Math.floor(hours / 24), 'day')
+}

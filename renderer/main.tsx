@@ -1,0 +1,36 @@
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { createClient } from './api/client.ts'
+import { App } from './app.tsx'
+import { ServicesContext } from './context.ts'
+import { readFragment, without } from './fragment.ts'
+import { begin, createSession, end, tokenOf } from './store/session.ts'
+import { createWorkspaces } from './store/workspaces.ts'
+import './styles/index.css'
+
+const fragment = readFragment(location.hash)
+// The code is a secret: out of the address bar and the history before anything else happens.
+history.replaceState(null, '', location.pathname + location.search + without(location.hash, 'code'))
+// An address pasted into an open page changes only its fragment; begin again with it.
+window.addEventListener('hashchange', () => {
+  const next = readFragment(location.hash)
+  if (next.code !== null || next.open !== null) location.reload()
+})
+
+const session = createSession()
+const workspaces = createWorkspaces()
+const client = createClient({
+  token: () => tokenOf(session.getState()),
+  onUnauthorized: (token) => end(session, token),
+})
+void begin(session, client, fragment.code)
+
+const root = document.getElementById('root')
+if (root === null) throw new Error('index.html has no #root')
+createRoot(root).render(
+  <StrictMode>
+    <ServicesContext value={{ client, session, workspaces }}>
+      <App open={fragment.open} />
+    </ServicesContext>
+  </StrictMode>,
+)

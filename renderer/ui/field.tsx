@@ -1,0 +1,40 @@
+import { useId, type ComponentProps } from 'react'
+
+interface FieldProps extends Omit<ComponentProps<'input'>, 'className' | 'id'> {
+  label: string
+  unit?: string
+  error?: string | undefined
+}
+
+export function Field({ label, unit, error, ...input }: FieldProps) {
+  const id = useId()
+  const errorId = `${id}-error`
+  const unitId = `${id}-unit`
+  const describedBy = [unit && unitId, error && errorId].filter(Boolean).join(' ')
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <div className="field-box">
+        <input
+          id={id}
+          aria-invalid={error === undefined ? undefined : true}
+          aria-describedby={describedBy === '' ? undefined : describedBy}
+          autoComplete="off"
+          autoCapitalize="off"
+          spellCheck={false}
+          {...input}
+        />
+        {unit !== undefined && (
+          <span id={unitId} className="field-unit">
+            {unit}
+          </span>
+        )}
+      </div>
+      {error !== undefined && (
+        <p id={errorId} className="field-error" role="alert">
+          {error}
+        </p>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,97 @@
+import type { ReactNode } from 'react'
+
+function Icon({ children }: { children: ReactNode }) {
+  return (
+    <svg
+      className="icon"
+      viewBox="0 0 16 16"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.5"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
+      {children}
+    </svg>
+  )
+}
+
+export function PlusIcon() {
+  return (
+    <Icon>
+      <path d="M8 3.25v9.5M3.25 8h9.5" />
+    </Icon>
+  )
+}
+
+export function TrashIcon() {
+  return (
+    <Icon>
+      <path d="M2.75 4.25h10.5M6.25 4V2.75h3.5V4M4 4.25l.6 8.1c.05.5.45.9.95.9h4.9c.5 0 .9-.4.95-.9l.6-8.1M6.75 7v3.5M9.25 7v3.5" />
+    </Icon>
+  )
+}
+
+export function CloseIcon() {
+  return (
+    <Icon>
+      <path d="m4.25 4.25 7.5 7.5M11.75 4.25l-7.5 7.5" />
+    </Icon>
+  )
+}
+
+export function ChevronIcon() {
+  return (
+    <Icon>
+      <path d="m6 4 4 4-4 4" />
+    </Icon>
+  )
+}
+
+/** A boat under sail: the editor answers. */
+export function SailingIcon() {
+  return (
+    <Icon>
+      <path d="M2.25 11h11.5c-.5 1.6-1.6 2.5-3.2 2.5h-5.1c-1.6 0-2.7-.9-3.2-2.5Z" />
+      <path d="M7.5 8.75V1.75l5 7h-5ZM5.25 8.75 5.25 5.5 3.25 8.75h2Z" />
+    </Icon>
+  )
+}
+
+/** The same boat with its sails down: asleep, nothing lost. */
+export function MooredIcon() {
+  return (
+    <Icon>
+      <path d="M2.25 11h11.5c-.5 1.6-1.6 2.5-3.2 2.5h-5.1c-1.6 0-2.7-.9-3.2-2.5Z" />
+      <path d="M7.5 10.75v-9M7.5 8.25h4.25" />
+    </Icon>
+  )
+}
+
+/** An empty berth between two piles: nothing made yet. */
+export function BerthIcon() {
+  return (
+    <Icon>
+      <path d="M2.75 2.5v11M13.25 2.5v11" />
+      <path d="M5.25 11h5.5" strokeDasharray="1.5 2.25" />
+    </Icon>
+  )
+}
+
+export function ArchiveIcon() {
+  return (
+    <Icon>
+      <path d="M2.25 3h11.5v3H2.25zM3.25 6v6.25c0 .4.35.75.75.75h8c.4 0 .75-.35.75-.75V6M6.5 8.75h3" />
+    </Icon>
+  )
+}
+
+export function AlertIcon() {
+  return (
+    <Icon>
+      <path d="M8 2.25 1.9 13h12.2L8 2.25ZM8 6.5v3" />
+      <path d="M8 11.25h.01" />
+    </Icon>
+  )
+}
