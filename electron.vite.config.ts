@@ -25,6 +25,11 @@ export default defineConfig({
   renderer: {
     root: resolve(here, 'renderer'),
     plugins: [react()],
-    build: { rolldownOptions: { input: resolve(here, 'renderer/index.html') } },
+    // Browsers load the same files as our own window.
+    build: {
+      minify: true,
+      target: 'baseline-widely-available',
+      rolldownOptions: { input: resolve(here, 'renderer/index.html') },
+    },
   },
 })

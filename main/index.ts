@@ -15,8 +15,6 @@ const PRINT_ADDRESS = '--print-address'
 const here = import.meta.dirname
 const resource = (name: string): string => join(here, '../../resources', name)
 
-app.enableSandbox()
-
 try {
   const config = readConfig(ownFlags(process.argv), process.env)
   // Per data directory: the lock that keeps a second instance from starting, and Chromium's own files.
@@ -92,14 +90,10 @@ async function run(config: Config): Promise<void> {
 
 /** Ends the control plane before the app; instances run on. */
 function endWith(plane: ControlPlane): void {
-  let closed = false
+  // All windows are closed by now: what is left is ours.
   app.on('will-quit', (event) => {
-    if (closed) return
     event.preventDefault()
-    void plane.close().finally(() => {
-      closed = true
-      app.quit()
-    })
+    void plane.close().finally(() => app.exit(0))
   })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => app.quit())
 }

@@ -1,4 +1,4 @@
-import { BrowserWindow } from 'electron'
+import { BrowserWindow, nativeTheme } from 'electron'
 import { join } from 'node:path'
 import { lockNavigation, openExternal, restrictPermissions } from './security.ts'
 import { keepWindowState, readWindowState } from './window-state.ts'
@@ -29,7 +29,7 @@ export function createMainWindow(options: MainWindowOptions): BrowserWindow {
     title: 'Berth',
     icon: options.icon,
     show: false,
-    backgroundColor: '#f7f8fa',
+    backgroundColor: nativeTheme.shouldUseDarkColors ? '#0e1214' : '#f5f7f8', // --ground, before the page is there
     webPreferences: {
       preload: options.preload,
       partition: 'persist:dashboard',

@@ -1,0 +1,76 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { card, create, docker, expect, only, open, picture, test } from './app.ts'
+
+test('a workspace from its creation to its deletion', async ({ berth }) => {
+  const { main } = berth
+  await main.emulateMedia({ colorScheme: 'light' })
+  await expect(main.getByRole('button', { name: 'New workspace' })).toBeVisible()
+  await picture(main, 'empty')
+
+  const clicked = Date.now()
+  await create(main, 'Harbour')
+  const harbour = card(main, 'Harbour')
+  await expect(harbour).toContainText('Running', { timeout: 120_000 })
+  const running = Date.now()
+  const { id, home_path: home } = await only(berth)
+  const container = docker.getContainer(`ws-${id}`)
+  expect((await container.inspect()).State.Running).toBe(true)
+
+  const window = await open(berth, 'Harbour')
+  console.log(
+    `from Create: running after ${running - clicked} ms, workbench after ${Date.now() - clicked} ms`,
+  )
+
+  // The real terminal, by keyboard.
+  await window.keyboard.press('Control+Backquote')
+  await window.locator('.terminal-wrapper.active .xterm-screen').click()
+  await expect(window.locator('.terminal-wrapper.active .xterm-helper-textarea')).toBeFocused()
+  await window.keyboard.type('echo $((6*7)) > made-here')
+  await window.keyboard.press('Enter')
+  const made = join(home!, 'made-here')
+  await expect
+    .poll(() => (existsSync(made) ? readFileSync(made, 'utf8') : ''), { timeout: 30_000 })
+    .toBe('42\n')
+  await expect(window.getByRole('treeitem', { name: 'made-here' })).toBeVisible()
+  await picture(window, 'code-server')
+  await picture(main, 'main')
+  await main.emulateMedia({ colorScheme: 'dark' })
+  await picture(main, 'main-dark')
+  await window.close()
+
+  await harbour.getByRole('button', { name: 'Stop' }).click()
+  await expect(harbour).toContainText('Standby')
+  await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 })
+  expect(readFileSync(made, 'utf8')).toBe('42\n')
+
+  await harbour.getByRole('button', { name: 'Start' }).click()
+  await expect(harbour).toContainText('Running', { timeout: 60_000 })
+  const again = await open(berth, 'Harbour')
+  await again.getByRole('treeitem', { name: 'made-here' }).dblclick()
+  await expect(again.locator('.editor-instance .view-line').first()).toHaveText('42')
+  await again.close()
+
+  await harbour.getByRole('button', { name: 'Delete' }).click()
+  await picture(main, 'delete')
+  await main.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+  await expect(harbour).toContainText('Running')
+  await harbour.getByRole('button', { name: 'Delete' }).click()
+  await main.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await expect(harbour).toHaveCount(0)
+  await expect(container.inspect()).rejects.toMatchObject({ statusCode: 404 })
+  expect(existsSync(home!)).toBe(false)
+  expect(await (await berth.api('GET', '/workspaces')).json()).toMatchObject({ items: [] })
+})
+
+test('opening a sleeping workspace wakes it', async ({ berth }) => {
+  const { main } = berth
+  await create(main, 'Sleeper')
+  const sleeper = card(main, 'Sleeper')
+  await expect(sleeper).toContainText('Running', { timeout: 120_000 })
+  await sleeper.getByRole('button', { name: 'Stop' }).click()
+  await expect(sleeper).toContainText('Standby')
+
+  await open(berth, 'Sleeper')
+  await expect(sleeper).toContainText('Running')
+})
