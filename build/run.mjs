@@ -1,0 +1,107 @@
+// The commands behind `npm start`, `npm run serve` and `npm test`: each sets up what is missing, then runs. Starts on any Node from
+// 18 on, with nothing installed.
+import path from 'node:path'
+import { ensureApp } from './setup/app.mjs'
+import { isRoot } from './setup/debian.mjs'
+import { ensureDependencies } from './setup/dependencies.mjs'
+import { ensureDisplay } from './setup/display.mjs'
+import { ensureDocker } from './setup/docker.mjs'
+import { ensureElectron } from './setup/electron.mjs'
+import { ensureImage } from './setup/image.mjs'
+import { ensureNode } from './setup/node.mjs'
+import { root } from './setup/paths.mjs'
+import { runProgram } from './setup/processes.mjs'
+import { ensureSqlite } from './setup/sqlite.mjs'
+import { describe, note } from './setup/step.mjs'
+import { runTests } from './setup/tests.mjs'
+
+const [command = '', ...args] = process.argv.slice(2)
+const ownNapi = Number(process.versions.napi)
+
+async function start() {
+  await ensureDependencies()
+  const electron = await ensureElectron()
+  await ensureSqlite(electron.napi)
+  await containersIfPossible()
+  await ensureApp()
+  const display = await ensureDisplay()
+  Object.assign(process.env, display)
+  const flags = isRoot ? ['--no-sandbox'] : []
+  // Chromium complains at length about a desktop that is not there.
+  if (display) flags.push('--log-level=3')
+  const own = display ? ['--print-address'] : []
+  return runProgram(electron.executable, [...flags, root, ...own, ...args])
+}
+
+async function serve() {
+  await ensureDependencies()
+  await ensureSqlite(ownNapi)
+  await containersIfPossible()
+  await ensureApp()
+  return runProgram(process.execPath, [path.join(root, 'out', 'main', 'serve.js'), ...args])
+}
+
+async function test() {
+  const all = /** @type {const} */ (['static', 'unit', 'e2e'])
+  const only = all.find((part) => part === args[0])
+  try {
+    await ensureDependencies()
+    if (only !== 'static') {
+      await containers()
+      await ensureSqlite(ownNapi)
+    }
+    if (!only || only === 'e2e') {
+      const electron = await ensureElectron()
+      await ensureSqlite(electron.napi)
+      await ensureApp()
+      Object.assign(process.env, { BERTH_ELECTRON: electron.executable }, await ensureDisplay())
+    }
+  } catch (error) {
+    note(describe(error))
+    process.stdout.write('\n0 passed, 1 failed\n')
+    return 1
+  }
+  return only ? runTests([only], args.slice(1)) : runTests([...all], [])
+}
+
+/** An engine and an image, told to the program by its environment. */
+async function containers() {
+  const engine = await ensureDocker()
+  process.env.DOCKER_HOST ??= engine.host
+  process.env.BERTH_IMAGE ??= await ensureImage(engine)
+}
+
+/** The app says by itself when there is no Docker, so that is no reason not to start it. */
+async function containersIfPossible() {
+  try {
+    await containers()
+  } catch (error) {
+    note(describe(error))
+  }
+}
+
+/** @returns {Promise<number>} the exit code */
+async function main() {
+  const run = { start, serve, test }[command]
+  if (!run) {
+    note('Usage: node build/run.mjs start | serve | test [static | unit | e2e]')
+    return 2
+  }
+  const node = await ensureNode()
+  // Everything from here on, and every child, runs on that Node.
+  if (node !== process.execPath) {
+    process.env.PATH = `${path.dirname(node)}${path.delimiter}${process.env.PATH}`
+    return runProgram(node, process.argv.slice(1))
+  }
+  return run()
+}
+
+// Set in the terminal of another Electron app, it would make ours run as plain Node.
+delete process.env.ELECTRON_RUN_AS_NODE
+
+process.exit(
+  await main().catch((error) => {
+    note(describe(error))
+    return 1
+  }),
+)
