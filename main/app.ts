@@ -57,6 +57,16 @@ export interface ControlPlane {
 export async function startControlPlane(config: Config, rendererDir: string): Promise<ControlPlane> {
   makeDataDir(config.data_dir)
   const lock = lockDataDir(join(config.data_dir, 'berth.lock'))
+  try {
+    return await build(config, rendererDir, lock.release)
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+/** `release` gives the data directory free, last of all. */
+async function build(config: Config, rendererDir: string, release: () => void): Promise<ControlPlane> {
   const log = createLog(config.data_dir, config.log_level)
   if (config.failpoints !== '') armFailpoints(config)
 
@@ -64,7 +74,7 @@ export async function startControlPlane(config: Config, rendererDir: string): Pr
   const now = Date.now
   const newId = (): string => ulid().toLowerCase()
   const accounts = createAccountTable(db)
-  const owner = accounts.ensureUser({ id: newId(), name: userInfo().username }, now())
+  const owner = accounts.ensureUser({ id: newId(), name: userName() }, now())
   const installation = accounts.fact('installation', randomBytes(8).toString('hex'))
   const token = readToken(config.data_dir)
   const sessions = createSessions({ accounts, owner, token, now })
@@ -152,7 +162,7 @@ export async function startControlPlane(config: Config, rendererDir: string): Pr
     await server.close()
     await Promise.race([reconciler.stop(), new Promise((resolve) => setTimeout(resolve, CLOSE_MS))])
     db.close()
-    lock.release()
+    release()
     log.info({}, 'closed')
   }
 
@@ -204,6 +214,15 @@ export function identityOf(
 ): { uid: number; gid: number } | undefined {
   if (platform !== 'linux' || uid === undefined || gid === undefined) return undefined
   return uid === 0 ? UNPRIVILEGED : { uid, gid }
+}
+
+/** What the system calls the person; somebody of whom it knows only a number is called by that. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `user-${process.getuid?.()}`
+  }
 }
 
 async function listen(

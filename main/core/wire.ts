@@ -1,5 +1,5 @@
 import type { Progress, Workspace } from './api.ts'
-import type { WorkspaceRow } from './workspace.ts'
+import { failuresOf, type WorkspaceRow } from './workspace.ts'
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
@@ -29,7 +29,7 @@ export function toWire(
         : row.operation,
     progress,
     desired_state: row.desiredState,
-    error_count: row.errorCount,
+    error_count: failuresOf(row),
     error_info: row.errorInfo,
     archive_key: row.archiveKey,
     next_transition:

@@ -42,3 +42,7 @@ export interface WorkspaceRow extends Wishes, Observed {
   updatedAt: number
   lastAccessAt: number
 }
+
+/** Failures in a row under the present wish: a new wish begins anew. */
+export const failuresOf = ({ errorWish, wish, errorCount }: WorkspaceRow): number =>
+  errorWish === wish ? errorCount : 0

@@ -12,7 +12,7 @@ export type Db = Database.Database
  */
 export function openDb(path: string, migrations: readonly string[] = MIGRATIONS): Db {
   const existed = path !== ':memory:' && existsSync(path)
-  if (path !== ':memory:' && !existed) closeSync(openSync(path, 'a', 0o600))
+  if (path !== ':memory:' && !existed) makePrivate(path)
   const db = new Database(path)
   try {
     if (path !== ':memory:') chmodSync(path, 0o600)
@@ -37,13 +37,22 @@ function migrate(db: Db, path: string, migrations: readonly string[]): void {
       `${path} was made by a newer Berth (schema ${version}, this one knows ${migrations.length})`,
       { hint: 'Install the newer version again; nothing was changed.' },
     )
-  if (version > 0 && version < migrations.length) db.prepare('VACUUM INTO ?').run(backupPath(path, version))
+  if (version > 0 && version < migrations.length) {
+    const copy = backupPath(path, version)
+    makePrivate(copy)
+    db.prepare('VACUUM INTO ?').run(copy)
+  }
   migrations.slice(version).forEach((sql, index) => {
     db.transaction(() => {
       db.exec(sql)
       db.pragma(`user_version = ${version + index + 1}`)
     })()
   })
+}
+
+/** An empty file for this user alone: SQLite would let others read what it makes. */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, 'a', 0o600))
 }
 
 /** A name that is free, so that a second try after a crash does not fail on the first one's copy. */

@@ -59,6 +59,7 @@ export function createGateway<User>(deps: GatewayDeps<User>) {
     const state = gate(row, upstream !== undefined)
     if (state === 'proxy' && upstream) return forward(request, response, target, row, upstream)
     if (!navigation) {
+      if (state === 'deleting') return deps.sendProblem(response, new AppError('NOT_FOUND'))
       response.setHeader('Retry-After', '2')
       return deps.sendProblem(
         response,
@@ -108,8 +109,9 @@ export function createGateway<User>(deps: GatewayDeps<User>) {
       return forbidden ? refuseUpgrade(socket, 403, 'Forbidden') : refuseUpgrade(socket, 404, 'Not Found')
     }
     const upstream = deps.upstream(id)
-    if (gate(row, upstream !== undefined) !== 'proxy' || !upstream)
-      return refuseUpgrade(socket, 503, 'Service Unavailable')
+    const state = gate(row, upstream !== undefined)
+    if (state === 'deleting') return refuseUpgrade(socket, 404, 'Not Found')
+    if (state !== 'proxy' || !upstream) return refuseUpgrade(socket, 503, 'Service Unavailable')
     const hop = { id, path: (target.path || '/') + target.search, upstream }
     proxyUpgrade(request, socket, head, hop, { sockets, onClose: () => deps.touch(row) })
   }

@@ -3,7 +3,7 @@ import { workspacePath } from './address.ts'
 
 /** The cookie of a workspace session. Names that begin so are ours: upstream neither sees nor sets them. */
 export const COOKIE = 'berth-workspace'
-const RESERVED_COOKIE = /^(__host-|__secure-)?berth-/i
+const RESERVED_COOKIE = /^=?\s*(__host-|__secure-)?berth-/i // browsers send a cookie without a name as its value alone
 const CODE_SERVER_COOKIE = /^code-server-session/
 
 /** RFC 9110 §7.6.1, and what is as much between two hops as these. */
@@ -36,7 +36,10 @@ export function cookieOf(header: string | undefined, name: string): string | und
 }
 
 const pairs = (header: string | undefined): string[] =>
-  (header ?? '').split(/; ?/).filter((pair) => pair !== '')
+  (header ?? '')
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== '')
 
 /** A request's headers as upstream may see them. `secret`: the cookie that opens a published port. */
 export function requestHeaders(
@@ -62,7 +65,7 @@ export function requestHeaders(
   )
   if (secret !== undefined) cookies.push(secret)
   if (cookies.length > 0) out['cookie'] = cookies.join('; ')
-  out['x-forwarded-for'] = socket.remoteAddress
+  out['x-forwarded-for'] = socket.remoteAddress ?? '' // unknown once the client has gone
   out['x-forwarded-host'] = headers.host
   out['x-forwarded-proto'] = 'http'
   out['x-forwarded-prefix'] = workspacePath(id)
@@ -91,8 +94,7 @@ export function responseHeaders(
     if (!HOP_BY_HOP.has(name) && !forThisHop.has(name) && !NOT_ANSWERED.has(name)) out[name] = value
   const cookies = (headers['set-cookie'] ?? []).flatMap((cookie) => ownCookie(cookie, id) ?? [])
   if (cookies.length > 0) out['set-cookie'] = cookies
-  if (headers.location !== undefined)
-    out['location'] = ownLocation(headers.location, id, request.headers.host ?? '')
+  if (headers.location !== undefined) out['location'] = ownLocation(headers.location, id, request)
   // The editor's service worker may have the workspace, and no more.
   if (request.headers['service-worker'] === 'script') out['service-worker-allowed'] = `${workspacePath(id)}/`
   return out
@@ -106,16 +108,14 @@ function ownCookie(cookie: string, id: string): string | undefined {
   return [pair, ...kept, ` Path=${workspacePath(id)}/`].join(';')
 }
 
-/** A redirect to upstream's own absolute path or address, as one below the prefix; any other stays. */
-function ownLocation(location: string, id: string, host: string): string {
+/** A redirect within upstream, as one that stays below the prefix; to another's address it is left as it is. */
+function ownLocation(location: string, id: string, { headers, url = '' }: IncomingMessage): string {
   const prefix = workspacePath(id)
-  if (/^[/\\]{2}/.test(location) || /^[a-z][a-z0-9+.-]*:/i.test(location)) {
-    const url = URL.canParse(location, `http://${host}`) ? new URL(location, `http://${host}`) : undefined
-    if (!url || url.host !== host) return location
-    return underPrefix(url.pathname + url.search + url.hash, prefix)
-  }
-  return location.startsWith('/') ? underPrefix(location, prefix) : location
+  const here = new URL(`http://${headers.host}${url}`)
+  const text = Buffer.from(location, 'latin1').toString('utf8') // bytes, which browsers read so
+  if (!URL.canParse(text, here)) return `${prefix}/`
+  const there = new URL(text, here)
+  if (there.host !== here.host) return location
+  const path = there.pathname + there.search + there.hash
+  return path.startsWith(`${prefix}/`) ? path : prefix + path
 }
-
-const underPrefix = (path: string, prefix: string): string =>
-  path.startsWith(`${prefix}/`) ? path : prefix + path

@@ -14,10 +14,13 @@ export interface Hop {
 // No connection is used twice: Node before 22.23.2 / 24.18.1 can be made to mix up requests on one (CVE-2026-58044).
 const agent = new Agent({ keepAlive: false })
 
+/** Upstream's status. What is none, and would make us throw, counts as a bad gateway. */
+const statusOf = ({ statusCode = 0 }: IncomingMessage): number => (statusCode < 200 ? 502 : statusCode)
+
 const secretOf = (upstream: Upstream): string | undefined =>
   'cookie' in upstream ? upstream.cookie : undefined
 
-/** Forwards one request. `onEnd` is told the status; `onError` that upstream could not be asked (nothing was answered then). */
+/** Forwards one request. `answered` is told the status; `failed` that upstream could not be asked (nothing was answered then). */
 export function proxyRequest(
   request: IncomingMessage,
   response: ServerResponse,
@@ -33,7 +36,7 @@ export function proxyRequest(
     setHost: false,
   })
   forward.on('response', (answer) => {
-    const status = answer.statusCode ?? 502
+    const status = statusOf(answer)
     on.answered(status)
     response.writeHead(status, responseHeaders(answer, hop.id, request))
     response.flushHeaders()
@@ -44,6 +47,7 @@ export function proxyRequest(
     if (response.headersSent || response.destroyed) return void response.destroy()
     on.failed(new AppError('UPSTREAM_FAILED', undefined, { cause: error }))
   })
+  forward.on('upgrade', () => forward.emit('error', new Error('upstream switched protocols unasked')))
   // Whichever side goes first takes the other with it.
   response.on('close', () => forward.destroy())
   request.on('error', () => forward.destroy())
@@ -100,11 +104,11 @@ export function proxyUpgrade(
   // Upstream said something else than 101: that is the answer.
   forward.on('response', (answer) => {
     answer.resume()
-    refuseUpgrade(socket, answer.statusCode ?? 502, answer.statusMessage ?? 'Bad Gateway')
+    refuseUpgrade(socket, statusOf(answer), answer.statusMessage ?? '')
   })
   forward.on('upgrade', (answer, upstream, upstreamHead) => {
     upstream.on('error', () => upstream.destroy())
-    upstream.on('close', () => socket.destroy())
+    upstream.on('close', () => socket.end(() => socket.destroy())) // once its last words are through
     socket.on('close', () => {
       upstream.destroy()
       onClose()

@@ -116,7 +116,7 @@ export function createLocalDir({ root, owner }: LocalDirOptions): HomeStore {
         // Out of the way at once, so that a half-removed home is never taken for a home.
         if ((await observe(key)) === 'present') await rename(path, join(parent, `.gone-${opId}`))
         await failpoint('deleting.renamed-home')
-        await rm(parent, { recursive: true, force: true, maxRetries: 3 })
+        await removeTree(parent)
         await failpoint('deleting.removed-home')
       })
     },
@@ -147,7 +147,26 @@ async function exists(path: string): Promise<boolean> {
 
 async function removeStaged(parent: string): Promise<void> {
   for (const name of await readdir(parent))
-    if (name.startsWith('.making-')) await rm(join(parent, name), { recursive: true, force: true })
+    if (name.startsWith('.making-')) await removeTree(join(parent, name))
+}
+
+/** Removes `dir` and all in it, also what a person has made read-only (or Go, with its modules). */
+async function removeTree(dir: string): Promise<void> {
+  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true, maxRetries: 3 })
+  try {
+    await remove()
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw error
+    await unlock(dir)
+    await remove()
+  }
+}
+
+/** Makes every directory from `dir` down writable for its owner; links are not followed. */
+async function unlock(dir: string): Promise<void> {
+  await chmod(dir, 0o700)
+  for (const entry of await readdir(dir, { withFileTypes: true }))
+    if (entry.isDirectory()) await unlock(join(dir, entry.name))
 }
 
 /** Makes a rename last through a power cut. */

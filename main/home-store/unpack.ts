@@ -33,7 +33,7 @@ export async function unpack(
     if (bytes > MAX_BYTES || ++entries > MAX_ENTRIES) throw new Error("the image's home is too large to copy")
     const path = inside(dir, name)
     if (path !== undefined && type === 'directory') {
-      await mkdir(path, { recursive: true, mode: mode & 0o777 })
+      await mkdir(path, { recursive: true, mode: (mode & 0o777) | 0o700 }) // what is in it comes after it
       await own(path)
     } else if (path !== undefined && type === 'file') {
       // wx: a name that is there already (and might be anything) is refused.

@@ -31,7 +31,6 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       method: 'GET',
       path: '/healthz',
       summary: 'Whether the control plane answers',
-      open: true,
       status: 200,
       answer: api.health,
       handle: () => ({ status: 'ok' }),

@@ -29,15 +29,21 @@ export const OPERATE: Record<Operation, (attempt: Attempt) => Promise<void>> = {
   async STARTING({ row, opId, runner, homeStore, onStep, cancelled }) {
     const onPull = (bytes: Bytes): void => onStep('PULLING_IMAGE', bytes)
     await runner.ensureImage(row.imageRef, onPull, cancelled)
-    await within('STARTING', async (signal) => {
+    let step: Progress['step'] | undefined
+    const start = async (signal: AbortSignal): Promise<void> => {
       await homeStore.seed(homeKey(row), opId, (unpack) => runner.readImageHome(row.imageRef, unpack))
       const { id, imageRef, cpus, memoryBytes } = row
       await runner.start(
         { id, imageRef, homePath: homeStore.pathOf(homeKey(row)), cpus, memoryBytes },
-        onStep,
+        (begun) => onStep((step = begun)),
         signal,
       )
-    })
+    }
+    await within('STARTING', start, () =>
+      step === 'WAITING_FOR_EDITOR'
+        ? new AppError('NOT_ANSWERING', 'The container runs, but code-server has not answered for 5 minutes')
+        : undefined,
+    )
   },
 
   STOPPING: ({ row, runner, onStep }) =>
@@ -64,17 +70,24 @@ function notYet(what: string): Promise<never> {
   return Promise.reject(new AppError('NOT_SUPPORTED', `${what} is not available in this version`))
 }
 
-/** Runs `work` within the operation's time, and gives up on what does not listen to its signal. */
-async function within(operation: Operation, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+/** Runs `work` within the operation's time, and gives up on what does not listen to its signal. `why` may know more of a timeout. */
+async function within(
+  operation: Operation,
+  work: (signal: AbortSignal) => Promise<void>,
+  why: () => AppError | undefined = () => undefined,
+): Promise<void> {
   const ms = TIMEOUT_MS[operation]
   const clock = new AbortController()
-  const timeout = new AppError('TIMEOUT', `${operation} took longer than ${ms / 60_000} minutes`)
-  const timer = setTimeout(() => clock.abort(timeout), ms)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const error = why() ?? new AppError('TIMEOUT', `${operation} took longer than ${ms / 60_000} minutes`)
+      clock.abort(error)
+      reject(error)
+    }, ms)
+  })
   try {
-    await Promise.race([
-      work(clock.signal),
-      new Promise<never>((_, reject) => clock.signal.addEventListener('abort', () => reject(timeout))),
-    ])
+    await Promise.race([work(clock.signal), timeout])
   } finally {
     clearTimeout(timer)
   }

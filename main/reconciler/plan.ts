@@ -47,7 +47,8 @@ export type Plan =
   | { readonly kind: 'stuck' }
   | { readonly kind: 'run'; readonly operation: Operation }
 
-const ASK_AGAIN_MS = 2_000
+/** What cannot be known is asked again after this long. */
+export const ASK_AGAIN_MS = 2_000
 
 /** The observed world in, one decision out. */
 export function plan(s: Situation): Plan {

@@ -3,7 +3,7 @@ import { AppError, toAppError } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import type { Logger } from '../core/logger.ts'
 import { MAX_ATTEMPTS, type Operation } from '../core/state.ts'
-import type { Observed, WorkspaceRow } from '../core/workspace.ts'
+import { failuresOf, type Observed, type WorkspaceRow } from '../core/workspace.ts'
 import type { WorkspaceTable } from '../db/workspaces.ts'
 import type { Bus } from '../events/bus.ts'
 import type { Live } from '../events/live.ts'
@@ -11,7 +11,7 @@ import type { HomeStore } from '../home-store/home-store.ts'
 import type { Bytes, Runner } from '../runner/runner.ts'
 import { homeKey, observe, reached, type Seen } from './observe.ts'
 import { OPERATE } from './operations.ts'
-import { plan, retryAt, type Plan } from './plan.ts'
+import { ASK_AGAIN_MS, plan, retryAt, type Plan } from './plan.ts'
 import { createQueue } from './queue.ts'
 
 /** What no event told of is found after this long at the latest. */
@@ -58,6 +58,7 @@ export function createReconciler(deps: ReconcilerDeps) {
     const row = table.get(id)
     if (!row || row.status === 'DELETED') return undefined
     const seen = await observe(row, deps)
+    if (table.get(id)?.wish !== row.wish) return 0 // a wish came meanwhile: nothing begins on an older one
     const decision = plan({
       home: seen.home,
       instance: seen.instance,
@@ -82,19 +83,24 @@ export function createReconciler(deps: ReconcilerDeps) {
         write(row, { status: 'ERROR', operation: 'NONE', runningSince: null })
         return undefined
       case 'failed':
-        fail(row, observedFailure(decision.code, row, seen), 'NONE', decision.at)
+        fail(
+          row,
+          observedFailure(decision.code, row, seen, homeStore.pathOf(homeKey(row))),
+          'NONE',
+          decision.at,
+        )
         return 0
       case 'run':
-        await run(row, decision.operation)
-        return 0
+        return run(row, decision.operation)
     }
   }
 
-  async function run(row: WorkspaceRow, operation: Operation): Promise<void> {
+  /** Does one operation; resolves to when to look again, in milliseconds. */
+  async function run(row: WorkspaceRow, operation: Operation): Promise<number> {
     // The same operation after a crash goes on with its own files.
     const resumed = row.operation === operation && row.opId !== null
     const opId = resumed ? row.opId! : deps.newOpId()
-    if (!table.claim(row.id, row.opId, { operation, opId })) return
+    if (!table.claim(row.id, row.opId, { operation, opId })) return 0
     log.info({ id: row.id, operation, opId, resumed }, 'operation begins')
     bus.publish({ kind: 'workspace', id: row.id })
     const pull = new AbortController()
@@ -115,15 +121,18 @@ export function createReconciler(deps: ReconcilerDeps) {
       await failpoint('reconciler.executed')
       const seen = await observe(row, deps)
       const done = reached(operation, seen)
-      if (done === 'unknown') return // it stays claimed until its result can be seen
+      if (done === 'unknown') return 0 // it stays claimed until its result can be seen
       if (!done) throw new AppError('INTERNAL', `${operation} ended, but its result is not to be seen`)
       finish(row, seen, operation)
       await failpoint('reconciler.finished')
+      return 0
     } catch (error) {
-      if (pull.signal.aborted) release(row, operation, String(pull.signal.reason))
-      else if (NOT_ITS_FAULT.has(toAppError(error).code)) release(row, operation, toAppError(error).message)
-      else fail(row, toAppError(error), operation, now())
+      const known = toAppError(error)
+      const unknowable = NOT_ITS_FAULT.has(known.code)
+      if (unknowable || error === pull.signal.reason) release(row, operation, known.message)
+      else fail(row, known, operation, now())
       await failpoint('reconciler.failed')
+      return unknowable ? ASK_AGAIN_MS : 0
     } finally {
       pulls.delete(row.id)
       live.setProgress(row.id, null)
@@ -160,16 +169,17 @@ export function createReconciler(deps: ReconcilerDeps) {
   }
 
   function fail(row: WorkspaceRow, error: AppError, operation: Operation | 'NONE', at: number): void {
-    const errorCount = HOPELESS.has(error.code) ? MAX_ATTEMPTS : failuresOf(row) + 1
+    const attempt = failuresOf(row) + 1
+    const errorCount = HOPELESS.has(error.code) ? MAX_ATTEMPTS : attempt
     const errorInfo = {
       code: error.code,
       message: error.message,
       hint: error.hint,
       operation,
-      attempt: errorCount,
+      attempt,
       at: new Date(now()).toISOString(),
     }
-    log.warn({ id: row.id, operation, attempt: errorCount, err: error }, 'operation failed')
+    log.warn({ id: row.id, operation, attempt, err: error }, 'operation failed')
     write(row, {
       status: 'ERROR',
       operation: 'NONE',
@@ -239,19 +249,17 @@ export function createReconciler(deps: ReconcilerDeps) {
 
 const FORGIVEN = { errorCount: 0, errorWish: null, errorInfo: null, retryAt: null } as const
 
-/** Failures in a row under the present wish: a new wish begins anew. */
-const failuresOf = (row: WorkspaceRow): number => (row.errorWish === row.wish ? row.errorCount : 0)
-
 function observedFailure(
   code: 'INSTANCE_DIED' | 'HOME_MISSING' | 'CONTAINER_NAME_TAKEN',
   row: WorkspaceRow,
   seen: Seen,
+  homePath: string,
 ): AppError {
   switch (code) {
     case 'INSTANCE_DIED':
       return new AppError(code, `The container ended by itself (${seen.ending ?? 'it was removed'})`)
     case 'HOME_MISSING':
-      return new AppError(code, `The home directory ${row.homeStoreKey} is gone from the home store`)
+      return new AppError(code, `The home directory ${homePath} is gone`)
     case 'CONTAINER_NAME_TAKEN':
       return new AppError(code, `A container that is not Berth's has the name ws-${row.id}`)
   }

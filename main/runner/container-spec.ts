@@ -5,6 +5,7 @@ import type { InstanceSpec } from './runner.ts'
 export const LABEL_INSTALLATION = 'io.berth.installation'
 export const LABEL_WORKSPACE = 'io.berth.workspace'
 export const LABEL_PURPOSE = 'io.berth.purpose'
+export const LABEL_RUN = 'io.berth.run'
 
 /** Where code-server listens inside a container whose port is published. */
 export const PORT = 8080

@@ -10,6 +10,7 @@ import type { Upstream } from '../core/upstream.ts'
 import {
   LABEL_INSTALLATION,
   LABEL_PURPOSE,
+  LABEL_RUN,
   LABEL_WORKSPACE,
   PORT,
   SOCKET_NAME,
@@ -58,22 +59,41 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
   const labels = { ...options.labels, [LABEL_INSTALLATION]: installation }
   const network = `berth-${installation}`
   const upstreams = new Map<string, Upstream>()
+  /** Tells this process's seed containers from those that a crash has left. */
+  const run = randomBytes(8).toString('hex')
   let networkReady: Promise<void> | undefined
 
   const runDirOf = (id: string): string => join(options.runDir, id)
   const socketOf = (id: string): string => join(runDirOf(id), SOCKET_NAME)
 
-  /** The container of that name; `foreign` when it is not ours, and so not to be touched. */
+  /** Our container, even if somebody has renamed it; `foreign` when one that is not ours, and so not to be touched, has the name. */
   async function find(id: string): Promise<Docker.ContainerInspectInfo | 'foreign' | undefined> {
     try {
-      const info = await docker.getContainer(containerName(id)).inspect()
-      const { [LABEL_INSTALLATION]: owner, [LABEL_WORKSPACE]: workspace } = info.Config.Labels
-      return owner === installation && workspace === id ? info : 'foreign'
+      const named = await inspectAny(containerName(id))
+      const { [LABEL_INSTALLATION]: owner, [LABEL_WORKSPACE]: workspace } = named?.Config.Labels ?? {}
+      if (owner === installation && workspace === id) return named
+      const [renamed] = await list(`${LABEL_WORKSPACE}=${id}`)
+      return (renamed && (await inspectAny(renamed.Id))) ?? (named && 'foreign')
     } catch (error) {
-      if (statusOf(error) === 404) return undefined
       throw engineError(error)
     }
   }
+
+  async function inspectAny(nameOrId: string): Promise<Docker.ContainerInspectInfo | undefined> {
+    try {
+      return await docker.getContainer(nameOrId).inspect()
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined
+      throw error
+    }
+  }
+
+  /** This installation's containers with one more label. */
+  const list = (label: string): Promise<Docker.ContainerInfo[]> =>
+    docker.listContainers({
+      all: true,
+      filters: { label: [`${LABEL_INSTALLATION}=${installation}`, label] },
+    })
 
   /** Our container. @throws {AppError} CONTAINER_NAME_TAKEN */
   async function inspect(id: string): Promise<Docker.ContainerInspectInfo | undefined> {
@@ -95,7 +115,7 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     if (upstream && ready) upstreams.set(id, upstream)
     else upstreams.delete(id)
     if (!info) return { state: 'absent' }
-    if (!info.State.Running) return { state: 'dead', ending: await endingOf(id, info) }
+    if (!info.State.Running) return { state: 'dead', ending: await endingOf(info) }
     return { state: ready ? 'answering' : 'unready' }
   }
 
@@ -124,17 +144,15 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     }
   }
 
-  async function endingOf(id: string, info: Docker.ContainerInspectInfo): Promise<string> {
-    const why = info.State.OOMKilled ? 'it ran out of memory' : `exit code ${info.State.ExitCode}`
-    const log = await logTail(id, 5)
+  async function endingOf({ Id, State }: Docker.ContainerInspectInfo): Promise<string> {
+    const why = State.OOMKilled ? 'it ran out of memory' : `exit code ${State.ExitCode}`
+    const log = await logTail(Id, 5)
     return log === '' ? why : `${why}; its last words: ${log}`
   }
 
-  async function logTail(id: string, lines: number): Promise<string> {
+  async function logTail(container: string, lines: number): Promise<string> {
     try {
-      const raw = await docker
-        .getContainer(containerName(id))
-        .logs({ stdout: true, stderr: true, tail: lines })
+      const raw = await docker.getContainer(container).logs({ stdout: true, stderr: true, tail: lines })
       return demultiplex(raw).trim().slice(-2_000)
     } catch {
       return '' // only decorates another message
@@ -147,20 +165,25 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     signal: AbortSignal,
   ): Promise<void> {
     const found = await inspect(spec.id)
-    if (!found?.State.Running || (await resolve(spec.id, found)) === undefined) {
+    const alive = found?.State.Running === true && (await resolve(spec.id, found)) !== undefined
+    if (!alive) {
       onStep('CREATING_CONTAINER')
       await ensureNetwork()
       const engine = await info()
       const published = options.upstream === 'port' || !sharesKernel(engine) || socketPathTooLong(spec.id)
       await prepareRunDir(spec.id, published)
       await failpoint('starting.prepared')
-      if (found) await remove(spec.id)
+      if (found) await remove(spec.id, found.Id)
       await failpoint('starting.removed-remains')
       // The engine refuses more CPUs than it has.
       await create({ ...spec, cpus: Math.min(spec.cpus, engine.NCPU) }, published)
-    } else if (found.State.Paused) await docker.getContainer(found.Id).unpause()
+    }
     onStep('WAITING_FOR_EDITOR')
-    await untilAnswering(spec.id, signal)
+    const ending = await untilAnswering(spec.id, signal)
+    if (ending !== undefined)
+      throw alive
+        ? new AppError('INSTANCE_DIED', `The container ended by itself (${ending})`)
+        : new AppError('CONTAINER_EXITED', `The container ended at once: ${ending}`)
     await failpoint('starting.answered')
   }
 
@@ -208,27 +231,29 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     }
   }
 
-  async function untilAnswering(id: string, signal: AbortSignal): Promise<void> {
+  /** Resolves once code-server answers, or to how its container ended. */
+  async function untilAnswering(id: string, signal: AbortSignal): Promise<string | undefined> {
     for (let round = 0; ; round++) {
       signal.throwIfAborted()
-      // The socket or the log of a container that ended says nothing: look at the container itself now and then.
-      const info = round % 20 === 0 ? await inspect(id) : undefined
-      if (info && !info.State.Running)
-        throw new AppError('CONTAINER_EXITED', `The container ended at once: ${await endingOf(id, info)}`)
-      if (info) {
+      // The socket of a container that ended says nothing: look at the container itself now and then.
+      if (round % 20 === 0) {
+        const info = await inspect(id)
+        if (!info) return 'it was removed'
+        if (!info.State.Running) return endingOf(info)
+        if (info.State.Paused) await docker.getContainer(info.Id).unpause()
         const upstream = await resolve(id, info)
         if (upstream) upstreams.set(id, upstream)
       }
       const upstream = upstreams.get(id)
-      if (upstream && (await answers(upstream, PROBE_MS))) return
+      if (upstream && (await answers(upstream, PROBE_MS))) return undefined
       await sleep(POLL_MS)
     }
   }
 
-  async function remove(id: string): Promise<void> {
+  async function remove(id: string, container: string): Promise<void> {
     upstreams.delete(id)
     try {
-      await docker.getContainer(containerName(id)).remove({ force: true, v: true })
+      await docker.getContainer(container).remove({ force: true, v: true })
     } catch (error) {
       if (statusOf(error) === 404) return
       if (statusOf(error) !== 409) throw engineError(error)
@@ -257,17 +282,18 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
       }
     }
     await failpoint('stopping.stopped')
-    if (info) await remove(id)
+    if (info) await remove(id, info.Id)
     await rm(runDirOf(id), { recursive: true, force: true })
     await failpoint('stopping.removed')
   }
 
-  /** One bridge for all, on which the engine lets no container talk to another. */
+  /** One bridge for all, on which the engine lets no container talk to another; asked once for all who ask at the same time. */
   function ensureNetwork(): Promise<void> {
-    networkReady ??= makeNetwork().catch((error: unknown) => {
-      networkReady = undefined
-      throw engineError(error)
-    })
+    networkReady ??= makeNetwork()
+      .catch((error: unknown) => {
+        throw engineError(error)
+      })
+      .finally(() => (networkReady = undefined))
     return networkReady
   }
 
@@ -285,7 +311,11 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
 
   async function readImageHome(ref: string, use: (tar: Readable) => Promise<void>): Promise<void> {
     const container = await docker
-      .createContainer({ Image: ref, Labels: { ...labels, [LABEL_PURPOSE]: 'seed' } })
+      .createContainer({
+        Image: ref,
+        Cmd: ['code-server'], // which never runs: but an image that names none makes no container
+        Labels: { ...labels, [LABEL_PURPOSE]: 'seed', [LABEL_RUN]: run },
+      })
       .catch((error: unknown) => {
         throw engineError(error)
       })
@@ -308,25 +338,15 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     upstream: (id) => upstreams.get(id),
 
     async tidy() {
-      const left = await docker
-        .listContainers({
-          all: true,
-          filters: { label: [`${LABEL_INSTALLATION}=${installation}`, `${LABEL_PURPOSE}=seed`] },
-        })
-        .catch((error: unknown) => {
-          throw engineError(error)
-        })
-      for (const { Id } of left) await docker.getContainer(Id).remove({ force: true, v: true })
+      try {
+        for (const { Id, Labels } of await list(`${LABEL_PURPOSE}=seed`))
+          if (Labels[LABEL_RUN] !== run) await docker.getContainer(Id).remove({ force: true, v: true })
+      } catch (error) {
+        throw engineError(error)
+      }
     },
 
-    watch: (on) =>
-      watchEngine(docker, installation, {
-        ...on,
-        engine: (engine) => {
-          networkReady = undefined // an engine that was away may have lost it
-          on.engine(engine)
-        },
-      }),
+    watch: (on) => watchEngine(docker, installation, on),
   }
 }
 

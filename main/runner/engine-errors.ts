@@ -26,15 +26,22 @@ export function engineError(error: unknown): AppError {
       cause: error,
     })
   if (errno !== undefined && UNREACHABLE.has(errno))
-    return new AppError('DOCKER_UNREACHABLE', 'Docker is not running', { cause: error })
+    return new AppError('DOCKER_UNREACHABLE', `Docker does not answer${at(error)}`, { cause: error })
   const message = messageOf(error)
   if (/no space left on device/i.test(message)) return new AppError('DISK_FULL', message, { cause: error })
   return new AppError('DOCKER_FAILED', message, { cause: error })
+}
+
+/** Where the connection was tried, if the system says so. */
+function at(error: unknown): string {
+  const { address } = error as { address?: unknown }
+  return typeof address === 'string' ? ` at ${address}` : ''
 }
 
 /** The engine's own words, without dockerode's wrapping. */
 export function messageOf(error: unknown): string {
   const body = (error as { json?: { message?: unknown } } | null)?.json?.message
   if (typeof body === 'string') return body
-  return error instanceof Error ? error.message : String(error)
+  const text = error instanceof Error ? error.message : String(error)
+  return text.replace(/^\(HTTP code \d+\) .+? - /, '').trim()
 }

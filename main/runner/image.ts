@@ -5,6 +5,8 @@ import type { Bytes } from './runner.ts'
 
 /** A pull that says nothing for this long has failed. */
 const SILENCE_MS = 2 * 60_000
+/** Progress is told at most this often; the engine speaks far oftener. */
+const TELL_MS = 200
 
 interface PullEvent {
   id?: string
@@ -38,6 +40,7 @@ export async function ensureImage(
   const silence = new AbortController()
   const watchdog = setTimeout(() => silence.abort(), SILENCE_MS)
   const layers = new Map<string, Bytes>()
+  let told = 0
   try {
     const stream = await docker.pull(withTag(ref), { abortSignal: AbortSignal.any([signal, silence.signal]) })
     await new Promise<void>((resolve, reject) => {
@@ -48,7 +51,9 @@ export async function ensureImage(
           watchdog.refresh()
           if (event.error !== undefined) return reject(new Error(event.error))
           const sum = addUp(layers, event)
-          if (sum) onProgress(sum)
+          if (!sum || (sum.done < sum.total && Date.now() - told < TELL_MS)) return
+          told = Date.now()
+          onProgress(sum)
         },
       )
     })

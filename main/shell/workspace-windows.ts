@@ -15,9 +15,9 @@ export interface WorkspaceWindowsOptions {
   showDashboard: () => void
 }
 
-/** A window per workspace: its own storage, no Node, no preload, and no way out of the workspace's address. */
+/** Windows of workspaces: each workspace with its own storage, no Node, no preload, and no way out of the workspace's address. */
 export function createWorkspaceWindows(options: WorkspaceWindowsOptions) {
-  const windows = new Map<string, BrowserWindow>()
+  const windows = new Map<BrowserWindow, string>()
   const port = Number(new URL(options.url).port)
 
   function create(id: string, url: string): BrowserWindow {
@@ -55,25 +55,26 @@ export function createWorkspaceWindows(options: WorkspaceWindowsOptions) {
       event.preventDefault()
       window.setTitle(`${options.nameOf(id)} – Berth`)
     })
+    windows.set(window, id)
+    window.on('closed', () => windows.delete(window))
     void window.loadURL(url).catch(() => undefined) // the window shows Chromium's own page then
     return window
   }
 
+  const windowsOf = (id: string): BrowserWindow[] =>
+    [...windows.keys()].filter((window) => windows.get(window) === id)
+
   return {
     /** Shows the workspace's window, a new one if there is none. */
     open(id: string): void {
-      const known = windows.get(id)
-      if (known) {
-        if (known.isMinimized()) known.restore()
-        return known.focus()
-      }
-      const window = create(id, options.entryUrl(id))
-      windows.set(id, window)
-      window.on('closed', () => windows.delete(id))
+      const known = windowsOf(id)[0]
+      if (!known) return void create(id, options.entryUrl(id))
+      if (known.isMinimized()) known.restore()
+      known.focus()
     },
-    /** Closes the window of a workspace that is gone. */
+    /** Closes the windows of a workspace that is gone. */
     close(id: string): void {
-      windows.get(id)?.destroy()
+      for (const window of windowsOf(id)) window.destroy()
     },
   }
 }

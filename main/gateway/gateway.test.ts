@@ -1,0 +1,952 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { createInterface } from 'node:readline'
+import { PassThrough, Readable } from 'node:stream'
+import { buffer, text } from 'node:stream/consumers'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import WebSocket from 'ws'
+import type { WorkspaceRow } from '../core/workspace.ts'
+import { SECRET, startCanary, startRawCanary, type Canary } from '../testing/canary.ts'
+import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
+import { connectTo, sendRaw, sendRawForHead } from '../testing/raw.ts'
+import { ALICE, BOB, idOf } from '../testing/rows.ts'
+import { connect, openStream, send, type Answer, type Ask } from '../testing/send.ts'
+import { until } from '../testing/until.ts'
+import { COOKIE } from './headers.ts'
+
+let edge: Edge
+let canary: Canary
+/** A running workspace of Alice's; the canary is its code-server. */
+let id: string
+const UNKNOWN = idOf(99)
+
+beforeEach(async () => {
+  edge = await startEdge()
+  canary = await startCanary()
+  id = edge.running(1, canary.upstream)
+})
+
+/** On the workspace's own origin, with its cookie, as a browser's page asks. */
+const visit = (path: string, ask: Ask = {}, of = id): Promise<Answer> =>
+  send(`${edge.url}/w/${of}${path}`, {
+    host: edge.hostOf(of),
+    ...ask,
+    headers: { ...edge.cookie(of), ...ask.headers },
+  })
+const NAVIGATION = {
+  accept: 'text/html,application/xhtml+xml;q=0.9',
+  'sec-fetch-mode': 'navigate',
+  'sec-fetch-dest': 'document',
+}
+const navigate = (path: string, of = id, headers: Record<string, string> = {}): Promise<Answer> =>
+  visit(path, { headers: { ...NAVIGATION, ...headers } }, of)
+/** A WebSocket as a page of the workspace opens one. */
+const open = (of = id, options: { headers?: Record<string, string>; origin?: string | null } = {}) =>
+  connect(`${edge.url}/w/${of}/socket`, {
+    host: edge.hostOf(of),
+    headers: options.headers ?? edge.cookie(of),
+    ...(options.origin !== null && { origin: options.origin ?? edge.originOf(of) }),
+  })
+const row = (of = id): WorkspaceRow => edge.table.get(of)!
+
+describe('a request to a running workspace', () => {
+  test('reaches it without the prefix, and its answer comes back', async () => {
+    canary.answer = (request, response) => {
+      response.writeHead(418, { 'X-Theirs': 'yes' })
+      request.pipe(response)
+    }
+    const answer = await visit('/a/b%20c?d=e&f', { method: 'PUT', body: 'what was sent' })
+    expect(answer).toMatchObject({ status: 418, text: 'what was sent' })
+    expect(answer.headers['x-theirs']).toBe('yes')
+    expect(canary.requests[0]).toMatchObject({ method: 'PUT', url: '/a/b%20c?d=e&f' })
+  })
+
+  test.each(['socket', 'port'] as const)('goes by %s, and is forwarded as what it is', async (kind) => {
+    const other = await startCanary(kind)
+    edge.upstreams.set(id, other.upstream)
+    await visit('/', { headers: { 'x-forwarded-host': 'evil.com', forwarded: 'host=evil.com' } })
+    expect(other.requests[0]!.headers).toMatchObject({
+      host: edge.hostOf(id),
+      'x-forwarded-host': edge.hostOf(id),
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-prefix': `/w/${id}`,
+    })
+    expect(other.bytes()).not.toContain('evil.com')
+    expect(canary.requests).toEqual([])
+  })
+
+  test('to a published port is opened by the gateway’s secret, which nobody outside sees', async () => {
+    const published = await startCanary('port')
+    edge.upstreams.set(id, published.upstream)
+    const answer = await visit('/', { headers: { cookie: `${edge.cookie(id).cookie}; mine=1` } })
+    expect(published.requests[0]!.headers.cookie).toBe(`mine=1; ${SECRET}`)
+    expect(JSON.stringify(answer)).not.toContain(SECRET)
+  })
+
+  test('is streamed down: what was written is read before the end is there', async () => {
+    const rest = new PassThrough()
+    canary.answer = (_, response) => {
+      response.write('first')
+      rest.pipe(response)
+    }
+    const stream = await openStream(`${edge.url}/w/${id}/`, { headers: edge.bearer })
+    const [first] = (await once(stream, 'data')) as [Buffer]
+    expect(first.toString()).toBe('first')
+    rest.end('last')
+    expect((await buffer(stream)).toString()).toBe('last')
+  })
+
+  test('has its head answered before there is any body', async () => {
+    const rest = new PassThrough()
+    canary.answer = (_, response) => {
+      response.writeHead(200).flushHeaders()
+      rest.pipe(response)
+    }
+    const stream = await openStream(`${edge.url}/w/${id}/`, { headers: edge.bearer })
+    expect(stream.statusCode).toBe(200)
+    rest.end('x')
+    expect(await text(stream)).toBe('x')
+  })
+
+  test('is streamed up: what was sent is answered before the rest is sent', async () => {
+    const body = new PassThrough()
+    const answering = openStream(`${edge.url}/w/${id}/`, { method: 'POST', headers: edge.bearer, body })
+    body.write('first')
+    const stream = await answering
+    const [first] = (await once(stream, 'data')) as [Buffer]
+    expect(first.toString()).toBe('first')
+    body.end('last')
+    expect((await buffer(stream)).toString()).toBe('last')
+  })
+
+  test('may be large, in both directions', async () => {
+    const sent = randomBytes(24 * 2 ** 20)
+    const body = Readable.from([sent.subarray(0, 5_000_000), sent.subarray(5_000_000)])
+    const answer = await visit('/', { method: 'POST', body })
+    const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+    expect(answer.body.length).toBe(sent.length)
+    expect(hash(answer.body)).toBe(hash(sent))
+  })
+
+  test('with a slow reader does not make the gateway hold what it does not read', async () => {
+    let written = 0
+    canary.answer = (_, response) => {
+      const chunk = Buffer.alloc(64 * 1024)
+      const more = (): void => {
+        while (written < 64 * 2 ** 20 && !response.destroyed) {
+          written += chunk.length
+          if (!response.write(chunk)) return void response.once('drain', more)
+        }
+      }
+      more()
+    }
+    const stream = await openStream(`${edge.url}/w/${id}/`, { headers: edge.bearer })
+    await once(stream, 'readable')
+    let before = -1
+    await until('writing has come to rest', () => written === before || (before = written) < 0)
+    expect(written).toBeLessThan(32 * 2 ** 20)
+    stream.destroy()
+    await until('upstream is let go', () => canary.sockets.size === 0)
+  })
+
+  test.each<[method: string, status: number]>([
+    ['HEAD', 200],
+    ['GET', 204],
+    ['GET', 304],
+    ['DELETE', 200],
+    ['OPTIONS', 200],
+  ])('%s answered with %i has the answer’s head and no more', async (method, status) => {
+    canary.answer = (_, response) => response.writeHead(status, { 'X-Theirs': '1' }).end()
+    const answer = await visit('/', { method })
+    expect(answer).toMatchObject({ status, text: '' })
+    expect(answer.headers['x-theirs']).toBe('1')
+    expect(canary.requests[0]!.method).toBe(method)
+  })
+
+  test('P1 never shows upstream a credential, also with Expect: 100-continue', async () => {
+    const credentials = `Authorization: Bearer ${TOKEN}\r\nCookie: mine=1; ${edge.cookie(id).cookie}; other=2`
+    const request = (extra: string, body = ''): string =>
+      `POST /w/${id}/ HTTP/1.1\r\nHost: ${edge.hostOf(id)}\r\n${credentials}\r\n${extra}Connection: close\r\n\r\n${body}`
+    const plain = await sendRaw(edge.port, request('Content-Length: 4\r\n', 'body'))
+    const expecting = await sendRaw(
+      edge.port,
+      request('Expect: 100-continue\r\nContent-Length: 4\r\n', 'body'),
+    )
+    expect(plain.status).toBe(200)
+    expect(expecting.status, 'the interim answer').toBe(100)
+    expect(canary.requests).toHaveLength(2)
+    for (const secret of [TOKEN, COOKIE, 'Bearer', 'Expect'])
+      expect(canary.bytes(), secret).not.toContain(secret)
+    for (const request of canary.requests) expect(request.headers.cookie).toBe('mine=1; other=2')
+  })
+
+  test('P4 cannot have cookies set beyond the workspace, nor ours', async () => {
+    canary.answer = (_, response) => {
+      response.setHeader('Set-Cookie', ['a=1; Domain=localhost; Path=/', `${COOKIE}=stolen`, 'b=2'])
+      response.setHeader('Clear-Site-Data', '"*"')
+      response.end()
+    }
+    const { headers } = await visit('/')
+    expect(headers['set-cookie']).toEqual([`a=1; Path=/w/${id}/`, `b=2; Path=/w/${id}/`])
+    expect(headers).not.toHaveProperty('clear-site-data')
+  })
+
+  test('P12 is kept on the workspace by its redirects', async () => {
+    canary.answer = (_, response) => response.writeHead(307, { Location: '../../../api/v1/session' }).end()
+    expect((await visit('/a/b')).headers.location).toBe(`/w/${id}/api/v1/session`)
+  })
+
+  test('counts as an access when it succeeds, and not when it fails', async () => {
+    edge.pass(60_000)
+    canary.answer = (_, response) => response.writeHead(404).end()
+    const { lastAccessAt } = row()
+    await visit('/')
+    expect(row().lastAccessAt).toBe(lastAccessAt)
+    canary.answer = (_, response) => response.writeHead(200).end()
+    await visit('/')
+    expect(row().lastAccessAt).toBe(edge.now())
+  })
+
+  test('is let go upstream when the client goes away', async () => {
+    canary.answer = (_, response) => response.write('first')
+    const stream = await openStream(`${edge.url}/w/${id}/`, { headers: edge.bearer })
+    await once(stream, 'data')
+    stream.destroy()
+    await until('upstream is let go', () => canary.sockets.size === 0)
+  })
+
+  test('is cut off, and does not look complete, when upstream breaks off', async () => {
+    canary.answer = (_, response) => {
+      response.write('first', () => response.socket!.destroy())
+    }
+    const stream = await openStream(`${edge.url}/w/${id}/`, { headers: edge.bearer })
+    await expect(buffer(stream)).rejects.toThrow(/aborted/)
+  })
+})
+
+describe('an upstream that misbehaves', () => {
+  const HOSTILE = {
+    'nothing at all': '',
+    'no HTTP': 'SSH-2.0-OpenSSH_9.2\r\n',
+    'half a head': 'HTTP/1.1 200 OK\r\nContent-Ty',
+    'a status of 0': 'HTTP/1.1 000 No\r\nContent-Length: 0\r\n\r\n',
+    'a status of 99': 'HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\n',
+    'a switch of protocols that nobody asked for':
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+    'a header with a line break in it':
+      'HTTP/1.1 200 OK\r\nX-A: a\rSet-Cookie: b\r\nContent-Length: 0\r\n\r\n',
+    'two lengths': 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n',
+    'a head without end': `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(100_000)}\r\n\r\n`,
+  }
+
+  test.each(Object.entries(HOSTILE))(
+    'saying %s gets its client a 502, and Berth lives on',
+    async (what, said) => {
+      edge.upstreams.set(id, await startRawCanary(said))
+      expect(await visit('/')).toMatchObject({ status: 502 })
+      if (!what.startsWith('a status')) expect(edge.enqueued, 'it is looked after').toContain(id)
+      edge.upstreams.set(id, canary.upstream)
+      expect(await visit('/')).toMatchObject({ status: 200 })
+    },
+  )
+
+  test.each(Object.entries(HOSTILE))(
+    'saying %s to a WebSocket closes it, and Berth lives on',
+    async (what, said) => {
+      edge.upstreams.set(id, await startRawCanary(said))
+      const { status } = await sendRaw(edge.port, rawUpgrade())
+      expect(status).toBe(what.startsWith('a switch') ? 101 : 502)
+      edge.upstreams.set(id, canary.upstream)
+      expect(await visit('/')).toMatchObject({ status: 200 })
+    },
+  )
+
+  test('that is not there is looked after, and a person sees a page that waits', async () => {
+    edge.upstreams.set(id, { socketPath: '/nowhere/s' })
+    const page = await navigate('/')
+    expect(page).toMatchObject({ status: 200, text: expect.stringContaining('EventSource') as string })
+    const other = await visit('/')
+    expect(JSON.parse(other.text)).toMatchObject({ code: 'UPSTREAM_FAILED', status: 502 })
+    expect(edge.enqueued).toEqual([id, id])
+    expect(await open()).toBe(502)
+  })
+})
+
+describe('a WebSocket', () => {
+  const echo = async (socket: WebSocket, message: string | Buffer): Promise<[Buffer, boolean]> => {
+    socket.send(message)
+    return (await once(socket, 'message')) as [Buffer, boolean]
+  }
+  async function opened(of = id): Promise<WebSocket> {
+    const socket = await open(of)
+    if (typeof socket === 'number') throw new Error(`refused with ${socket}`)
+    onTestFinished(() => socket.terminate())
+    return socket
+  }
+
+  test('goes both ways, text and binary, small and large, many at a time', async () => {
+    const socket = await opened()
+    expect((await echo(socket, 'hello'))[0].toString()).toBe('hello')
+    const large = randomBytes(5 * 2 ** 20)
+    const [back, isBinary] = await echo(socket, large)
+    expect(isBinary).toBe(true)
+    expect(back.equals(large)).toBe(true)
+    const numbers: number[] = []
+    socket.on('message', (data: Buffer) => numbers.push(Number(data.toString())))
+    for (let n = 0; n < 500; n++) socket.send(String(n))
+    await until('all came back', () => numbers.length === 500)
+    expect(numbers).toEqual(Array.from({ length: 500 }, (_, n) => n))
+  })
+
+  test('reaches upstream without prefix or credentials', async () => {
+    await opened()
+    expect(canary.requests[0]).toMatchObject({ method: 'GET', url: '/socket' })
+    for (const secret of [TOKEN, COOKIE]) expect(canary.bytes()).not.toContain(secret)
+  })
+
+  test('loses nothing of what is sent right behind its handshake', async () => {
+    const raw = await connectTo(edge.port)
+    onTestFinished(() => void raw.destroy())
+    const frame = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]) // "hi", masked with zeros
+    raw.write(`${rawUpgrade()}${frame.toString('latin1')}`, 'latin1')
+    let said = ''
+    raw.on('data', (chunk) => (said += chunk.toString('latin1')))
+    await until('the echo', () => said.endsWith('\x81\x02hi'))
+    expect(said).toMatch(/^HTTP\/1\.1 101 /)
+  })
+
+  test('is closed on one side when the other closes', async () => {
+    const socket = await opened()
+    canary.webSockets.clients.forEach((client) => client.close(4_001, 'bye'))
+    const [code, reason] = (await once(socket, 'close')) as [number, Buffer]
+    expect([code, reason.toString()]).toEqual([4_001, 'bye'])
+
+    const other = await opened()
+    other.terminate()
+    await until('upstream is let go', () => canary.sockets.size === 0)
+  })
+
+  test('that ends counts as an access', async () => {
+    const socket = await opened()
+    edge.pass(60_000)
+    socket.close()
+    await until('it is counted', () => row().lastAccessAt === edge.now())
+  })
+
+  test('of a workspace that is stopped is closed, those of others are not', async () => {
+    const other = edge.running(2, (await startCanary()).upstream)
+    const [mine, theirs] = [await opened(), await opened(other)]
+    edge.gateway.disconnect(id)
+    await once(mine, 'close')
+    expect((await echo(theirs, 'still here'))[0].toString()).toBe('still here')
+    await until('upstream is let go', () => canary.sockets.size === 0)
+  })
+
+  test.each([200, 302, 401, 404, 500])(
+    'that upstream answers with %i is refused with that',
+    async (status) => {
+      edge.upstreams.set(
+        id,
+        await startRawCanary(
+          `HTTP/1.1 ${status} Whatever\r\nSet-Cookie: ${COOKIE}=x\r\nContent-Length: 2\r\n\r\nno`,
+        ),
+      )
+      const answer = await sendRaw(edge.port, rawUpgrade())
+      expect(answer).toMatchObject({ status, body: '' })
+      expect(answer.header('set-cookie')).toBeUndefined()
+    },
+  )
+
+  test('is the only thing that can be upgraded to', async () => {
+    for (const [line, upgrade] of [
+      [`GET /w/${id}/`, 'h2c'],
+      [`GET /w/${id}/`, 'websocket, h2c'],
+      [`POST /w/${id}/`, 'websocket'],
+    ] as const) {
+      const headers = [`Host: ${edge.host}`, `Authorization: Bearer ${TOKEN}`, `Upgrade: ${upgrade}`]
+      const answer = await sendRaw(
+        edge.port,
+        [`${line} HTTP/1.1`, ...headers, 'Connection: Upgrade', '', ''].join('\r\n'),
+      )
+      expect(answer.status, `${line} ${upgrade}`).toBe(400)
+    }
+    expect(canary.bytes()).toBe('')
+  })
+
+  test.each([
+    ['STANDBY', { status: 'STANDBY', desiredState: 'STANDBY' }],
+    ['STARTING', { status: 'STANDBY', operation: 'STARTING' }],
+    ['STOPPING', { status: 'RUNNING', operation: 'STOPPING', desiredState: 'STANDBY' }],
+    ['ERROR', { status: 'ERROR' }],
+  ] as const)('to one that is in %s is refused and wakes nobody', async (_, change) => {
+    const other = edge.add(7, change, canary.upstream)
+    expect(await open(other)).toBe(503)
+    expect(row(other)).toMatchObject({ wish: 1 })
+    expect(canary.bytes()).toBe('')
+  })
+})
+
+/** A WebSocket handshake by hand, as a page of the workspace makes it. */
+function rawUpgrade(headers: readonly string[] = [], { of = id, origin = true, cookie = true } = {}): string {
+  return [
+    `GET /w/${of}/socket HTTP/1.1`,
+    `Host: ${edge.hostOf(of)}`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: MDEyMzQ1Njc4OTAxMjM0NQ==',
+    ...(origin ? [`Origin: ${edge.originOf(of)}`] : []),
+    ...(cookie ? [`Cookie: ${edge.cookie(of).cookie}`] : []),
+    ...headers,
+    '',
+    '',
+  ].join('\r\n')
+}
+
+describe('E7 the origin of a WebSocket', () => {
+  test('that is exactly the workspace’s opens it', async () => {
+    const socket = await open()
+    expect(socket).toBeInstanceOf(WebSocket)
+    ;(socket as WebSocket).terminate()
+  })
+
+  test('any other is refused, and upstream hears nothing of it', async () => {
+    const own = edge.originOf(id)
+    const other = edge.originOf(idOf(2))
+    // prettier-ignore
+    const origins = [
+      'null', '', 'http://evil.com', `${own}.evil.com`, `http://evil.com/${own}`, `${own}/`, `${own} `.trim() + '#', `${own},${own}`, `${own}, ${own}`,
+      own.toUpperCase(), own.replace('http:', 'https:'), own.replace(String(edge.port), String(edge.port + 1)), own.replace(/:\d+$/, ''),
+      other, `http://127.0.0.1:${edge.port}`, `http://localhost:${edge.port}`, `http://x.${edge.hostOf(id)}`, `http://user@${edge.hostOf(id)}`,
+      `http://${edge.hostOf(id)}.`, `http://${id}.localhost.:${edge.port}`, 'file://', 'vscode-webview://x', 'http://[::1]',
+    ]
+    for (const origin of origins) {
+      const answer = await sendRaw(edge.port, rawUpgrade([`Origin: ${origin}`], { origin: false }))
+      expect(answer.status, JSON.stringify(origin)).toBe(403)
+    }
+    expect(canary.bytes()).toBe('')
+  })
+
+  test('that comes twice is refused, also when one or both are right', async () => {
+    for (const second of [edge.originOf(id), 'http://evil.com', 'null']) {
+      const answer = await sendRaw(edge.port, rawUpgrade([`Origin: ${second}`]))
+      expect(answer.status, second).toBe(403)
+    }
+    expect(canary.bytes()).toBe('')
+  })
+
+  test('may be missing for a program with a token, and for nobody with a cookie', async () => {
+    const withCookie = await sendRaw(edge.port, rawUpgrade([], { origin: false }))
+    expect(withCookie.status).toBe(403)
+    const socket = await open(id, { headers: edge.bearer, origin: null })
+    expect(socket).toBeInstanceOf(WebSocket)
+    ;(socket as WebSocket).terminate()
+  })
+
+  test('of the dashboard opens nothing on the plain address, as no browser sends a token there', async () => {
+    const plain = { headers: { ...edge.cookie(id) }, origin: edge.url }
+    expect(await connect(`${edge.url}/w/${id}/socket`, plain)).toBe(401)
+    expect(canary.bytes()).toBe('')
+  })
+})
+
+describe('E8 who may enter', () => {
+  const A = 1
+  const workspaceToken = (of: string, userId = ALICE.id): string => edge.sessionOf(userId, of)
+  const cookie = (value: string) => ({ cookie: `${COOKIE}=${value}` })
+  const bearer = (value: string) => ({ authorization: `Bearer ${value}` })
+
+  /** What each credential is worth at a workspace of Alice's: on its own origin, and on the plain one. */
+  const CREDENTIALS: [name: string, own: number, plain: number, headers: () => Record<string, string>][] = [
+    ['nothing', 401, 401, () => ({})],
+    ['the token', 200, 200, () => bearer(TOKEN)],
+    ['the token, cut short', 401, 401, () => bearer(TOKEN.slice(0, -1))],
+    ['the token as another scheme', 401, 401, () => ({ authorization: `Basic ${TOKEN}` })],
+    ['the token as the cookie', 401, 401, () => cookie(TOKEN)],
+    ['a session of the owner', 200, 200, () => bearer(edge.sessionOf(ALICE.id, null))],
+    ['a session of the owner as the cookie', 401, 401, () => cookie(edge.sessionOf(ALICE.id, null))],
+    ['a session of somebody else', 403, 403, () => bearer(edge.sessionOf(BOB.id, null))],
+    ['its cookie', 200, 401, () => cookie(workspaceToken(idOf(A)))],
+    ['its cookie, cut short', 401, 401, () => cookie(workspaceToken(idOf(A)).slice(0, -1))],
+    ['its cookie, which somebody else got', 403, 401, () => cookie(workspaceToken(idOf(A), BOB.id))],
+    ['its cookie as a bearer token', 401, 401, () => bearer(workspaceToken(idOf(A)))],
+    ['the cookie of another workspace', 401, 401, () => cookie(workspaceToken(idOf(2)))],
+    [
+      'its cookie, expired',
+      401,
+      401,
+      () => {
+        const old = workspaceToken(idOf(A))
+        edge.pass(31 * 86_400_000)
+        return cookie(old)
+      },
+    ],
+    [
+      'its cookie, used by another site',
+      401,
+      401,
+      () => ({ ...cookie(workspaceToken(idOf(A))), 'sec-fetch-site': 'cross-site' }),
+    ],
+    [
+      'its cookie, used by another workspace',
+      401,
+      401,
+      () => ({ ...cookie(workspaceToken(idOf(A))), 'sec-fetch-site': 'same-site' }),
+    ],
+  ]
+
+  test.each(CREDENTIALS)(
+    '%s is worth %i on its own origin and %i on the plain one, by every way in',
+    async (_, own, plain, credential) => {
+      const ways = async (host: string, origin: string, expected: number): Promise<void> => {
+        const headers = credential()
+        const target = `${edge.url}/w/${id}`
+        for (const method of ['GET', 'POST', 'HEAD', 'OPTIONS', 'PROPFIND'])
+          expect((await send(`${target}/x`, { host, method, headers })).status, method).toBe(expected)
+        const events = await openStream(`${target}/.berth/events`, { host, headers })
+        events.destroy()
+        expect(events.statusCode, 'events').toBe(expected)
+        const socket = await connect(`${target}/socket`, { host, headers, origin })
+        if (typeof socket !== 'number') socket.terminate()
+        expect(typeof socket === 'number' ? socket : 200, 'WebSocket').toBe(expected)
+        if (expected !== 200) expect(canary.bytes()).toBe('')
+      }
+      await ways(edge.hostOf(id), edge.originOf(id), own)
+      if (own === plain || own !== 200) await ways(edge.host, edge.url, plain)
+    },
+  )
+
+  test('the cookie is worth nothing on the plain address', async () => {
+    expect((await send(`${edge.url}/w/${id}/`, { headers: edge.cookie(id) })).status).toBe(401)
+  })
+
+  test('a visit from another site is a visit, with the cookie', async () => {
+    const answer = await navigate('/', id, { 'sec-fetch-site': 'cross-site' })
+    expect(answer.status).toBe(200)
+    expect(canary.requests).toHaveLength(1)
+  })
+
+  test('a workspace that does not exist, and one that was deleted, are not found', async () => {
+    const deleted = edge.add(5, { status: 'DELETED', deletedAt: 1 })
+    for (const of of [UNKNOWN, deleted]) {
+      expect((await visit('/', { headers: edge.bearer }, of)).status).toBe(404)
+      expect((await navigate('/', of, edge.bearer)).status).toBe(404)
+      expect(await open(of, { headers: edge.bearer })).toBe(404)
+    }
+  })
+})
+
+describe('E9 without a session', () => {
+  /** What can be told apart: all but the date, the nonce and the id that was asked for. */
+  const essence = ({ status, headers, text }: Answer, of: string): unknown => {
+    const nonce = /nonce="([^"]+)"/.exec(text)?.[1] ?? 'none'
+    const plain = JSON.stringify({ status, headers: { ...headers, date: '' }, text })
+    return plain.replaceAll(nonce, 'NONCE').replaceAll(of, 'ID')
+  }
+
+  test('running, sleeping, foreign and unknown workspaces cannot be told apart', async () => {
+    const ids = [
+      id,
+      edge.asleep(2),
+      edge.add(3, { status: 'ERROR' }),
+      edge.add(4, { ownerId: BOB.id, status: 'RUNNING' }),
+      edge.add(5, { status: 'DELETED' }),
+      edge.add(6, { archiveKey: 'x' }),
+      UNKNOWN,
+    ]
+    for (const credential of [{}, { authorization: 'Bearer wrong' }, { cookie: `${COOKIE}=wrong` }])
+      for (const [way, ask] of Object.entries({
+        navigation: (of: string) =>
+          send(`${edge.url}/w/${of}/`, { host: edge.hostOf(of), headers: { ...NAVIGATION, ...credential } }),
+        request: (of: string) =>
+          send(`${edge.url}/w/${of}/x`, { host: edge.hostOf(of), headers: { ...credential } }),
+        plain: (of: string) => send(`${edge.url}/w/${of}/x`, { headers: { ...credential } }),
+        post: (of: string) =>
+          send(`${edge.url}/w/${of}/x`, { method: 'POST', body: 'x', headers: { ...credential } }),
+        events: (of: string) => send(`${edge.url}/w/${of}/.berth/events`, { headers: { ...credential } }),
+        code: (of: string) =>
+          send(`${edge.url}/w/${of}/?berth-code=wrong`, {
+            host: edge.hostOf(of),
+            headers: { ...credential },
+          }),
+      })) {
+        const answers = await Promise.all(ids.map(async (of) => essence(await ask(of), of)))
+        expect(new Set(answers).size, `${way} with ${JSON.stringify(credential)}`).toBe(1)
+      }
+    const sockets = await Promise.all(ids.map((of) => open(of, { headers: {} })))
+    expect(new Set(sockets)).toEqual(new Set([401]))
+    expect(canary.bytes()).toBe('')
+  })
+
+  test('nobody is woken', async () => {
+    const sleeping = edge.asleep(2)
+    const host = edge.hostOf(sleeping)
+    for (const headers of [{}, edge.cookie(id), { authorization: 'Bearer wrong' }, edge.bobsBearer()])
+      await send(`${edge.url}/w/${sleeping}/`, { host, headers: { ...NAVIGATION, ...headers } })
+    expect(row(sleeping)).toMatchObject({ desiredState: 'STANDBY', wish: 1 })
+    expect(edge.enqueued).toEqual([])
+  })
+
+  test('a person is led to sign in and back', async () => {
+    const answer = await send(`${edge.url}/w/${id}/a?b=c`, { host: edge.hostOf(id), headers: NAVIGATION })
+    expect(answer.status).toBe(401)
+    const href = /url=([^"]+)"/.exec(answer.text)![1]!.replaceAll('&amp;', '&')
+    expect(href.startsWith(`${edge.url}/#`)).toBe(true)
+    expect(Object.fromEntries(new URLSearchParams(new URL(href).hash.slice(1)))).toEqual({
+      open: id,
+      next: '/a?b=c',
+    })
+  })
+})
+
+describe('a code', () => {
+  const codeFor = (of: string | null, userId = ALICE.id): string =>
+    edge.sessions.issueCode({ userId, workspaceId: of })
+  const enter = (path: string, of = id, method = 'GET'): Promise<Answer> =>
+    send(`${edge.url}/w/${of}${path}`, { host: edge.hostOf(of), method, headers: NAVIGATION })
+
+  test('is exchanged for a cookie and leaves the address', async () => {
+    const answer = await enter(`/a/b?x=1&berth-code=${codeFor(id)}&y=2`)
+    expect(answer.status).toBe(302)
+    expect(answer.headers).toMatchObject({
+      location: `/w/${id}/a/b?x=1&y=2`,
+      'cache-control': 'no-store',
+      'referrer-policy': 'no-referrer',
+    })
+    const [set] = answer.headers['set-cookie']!
+    const [pair, ...attributes] = set!.split('; ')
+    expect(pair).toMatch(new RegExp(`^${COOKIE}=[\\w-]{43}$`))
+    const [maxAge, ...rest] = attributes.sort().toSpliced(0, 2, attributes[1]!, attributes[0]!)
+    expect(maxAge).toMatch(/^Max-Age=25919\d\d$/) // thirty days
+    expect(rest).toEqual(['HttpOnly', `Path=/w/${id}/`, 'SameSite=Lax'])
+    const visited = await send(`${edge.url}/w/${id}/`, { host: edge.hostOf(id), headers: { cookie: pair! } })
+    expect(visited.status).toBe(200)
+    expect(canary.bytes()).not.toContain('berth-code')
+  })
+
+  test('is good once', async () => {
+    const code = codeFor(id)
+    expect((await enter(`/?berth-code=${code}`)).headers['set-cookie']).toBeDefined()
+    const again = await enter(`/?berth-code=${code}`)
+    expect(again).toMatchObject({ status: 302, headers: { location: `/w/${id}/` } })
+    expect(again.headers['set-cookie']).toBeUndefined()
+  })
+
+  test.each<[string, () => string]>([
+    ['another workspace', () => codeFor(idOf(2))],
+    ['the API', () => codeFor(null)],
+    ['nothing', () => 'x'],
+    ['a minute that is over', () => [codeFor(id), edge.pass(60_000)][0] as string],
+  ])('for %s opens nothing here', async (_, make) => {
+    const answer = await enter(`/?berth-code=${make()}`)
+    expect(answer.status).toBe(302)
+    expect(answer.headers['set-cookie']).toBeUndefined()
+    expect(answer.headers.location).not.toContain('berth-code')
+  })
+
+  test('that was shown to another workspace is still good for its own', async () => {
+    const code = codeFor(id)
+    const other = edge.asleep(2)
+    await enter(`/?berth-code=${code}`, other)
+    expect((await enter(`/?berth-code=${code}`)).headers['set-cookie']).toBeDefined()
+  })
+
+  test('is exchanged on the workspace’s own origin alone, and only by a visit', async () => {
+    const code = codeFor(id)
+    const plain = await send(`${edge.url}/w/${id}/?berth-code=${code}`, { headers: { accept: 'text/html' } })
+    expect(plain.headers['set-cookie']).toBeUndefined()
+    expect((await enter(`/?berth-code=${code}`, id, 'POST')).headers['set-cookie']).toBeUndefined()
+    expect((await enter(`/?berth-code=${code}`)).headers['set-cookie']).toBeDefined()
+  })
+})
+
+describe('a browser', () => {
+  test('that comes by the plain address is sent to the workspace’s own origin', async () => {
+    const answer = await send(`${edge.url}/w/${id}/a?b`, { headers: NAVIGATION })
+    expect(answer).toMatchObject({ status: 302, headers: { location: `${edge.originOf(id)}/w/${id}/a?b` } })
+    expect(canary.bytes()).toBe('')
+  })
+
+  test('at the root of a workspace’s origin, or without its last slash, is sent to its place', async () => {
+    const host = edge.hostOf(id)
+    const headers = edge.cookie(id)
+    for (const path of ['/', `/w/${id}`]) {
+      const answer = await send(edge.url + path + '?folder=/x', { host, headers })
+      expect(answer).toMatchObject({ status: 302, headers: { location: `/w/${id}/?folder=/x` } })
+    }
+  })
+})
+
+describe('a workspace that does not run', () => {
+  /** What a browser sees, what anything else gets, and whether it was woken. */
+  async function met(
+    change: Partial<WorkspaceRow>,
+  ): Promise<{ page: Answer; other: Answer; woken: boolean }> {
+    const of = edge.add(3, { name: 'My notes', ...change })
+    const other = await visit('/api', {}, of)
+    expect(row(of).wish, 'only a navigation wakes').toBe(1)
+    const page = await navigate('/', of)
+    return { page, other, woken: row(of).wish === 2 }
+  }
+
+  test.each<[string, Partial<WorkspaceRow>, says: string, waits: boolean, woken: boolean]>([
+    ['asleep', { status: 'STANDBY', desiredState: 'STANDBY' }, 'Starting', true, true],
+    ['asleep and to be archived', { status: 'STANDBY', desiredState: 'PENDING' }, 'Starting', true, true],
+    ['about to start', { status: 'STANDBY', desiredState: 'RUNNING' }, 'Starting', true, false],
+    ['starting', { status: 'STANDBY', operation: 'STARTING' }, 'Starting', true, false],
+    ['being made', { status: 'PENDING', operation: 'PROVISIONING' }, 'Starting', true, false],
+    [
+      'being restored',
+      { status: 'PENDING', operation: 'RESTORING', archiveKey: 'a' },
+      'Starting',
+      true,
+      false,
+    ],
+    ['running but not to be reached', { status: 'RUNNING' }, 'Starting', true, false],
+    [
+      'stopping',
+      { status: 'RUNNING', operation: 'STOPPING', desiredState: 'STANDBY' },
+      'put to sleep',
+      false,
+      false,
+    ],
+    ['archived', { status: 'PENDING', desiredState: 'PENDING', archiveKey: 'a' }, 'archived', false, false],
+    ['without a home', { status: 'PENDING', desiredState: 'PENDING' }, 'no home yet', false, false],
+  ])('because it is %s', async (_, change, says, waits, woken) => {
+    const found = await met(change)
+    expect(found.page).toMatchObject({ status: 200, text: expect.stringContaining(says) as string })
+    expect(found.page.text.includes('EventSource'), 'the page goes on by itself').toBe(waits)
+    expect(found.woken).toBe(woken)
+    expect(found.other).toMatchObject({ status: 503, headers: { 'retry-after': '2' } })
+    expect(JSON.parse(found.other.text)).toMatchObject({ code: 'NOT_RUNNING' })
+  })
+
+  test('because of an error tells which, and what to do', async () => {
+    const errorInfo = {
+      code: 'DISK_FULL',
+      message: 'No space <left>',
+      hint: 'Free some & retry.',
+      operation: 'STARTING',
+      attempt: 3,
+      at: '',
+    } as const
+    const { page, other, woken } = await met({ status: 'ERROR', errorInfo })
+    expect(page.status).toBe(200)
+    expect(page.text).toContain('No space &lt;left&gt;\nFree some &amp; retry.')
+    expect(other.status).toBe(503)
+    expect(woken).toBe(false)
+  })
+
+  test('because it is being deleted is as good as gone', async () => {
+    const { page, other, woken } = await met({ status: 'RUNNING', deletedAt: 5 })
+    expect(page.status).toBe(404)
+    expect(other.status).toBe(404)
+    expect(woken).toBe(false)
+  })
+
+  test('is woken by a person’s navigation, and by nothing that a page or a program does', async () => {
+    const of = edge.asleep(2)
+    for (const headers of [
+      { 'sec-fetch-dest': 'iframe' },
+      { 'sec-fetch-dest': 'empty', 'sec-fetch-mode': 'cors' },
+      { 'sec-fetch-dest': 'script', 'sec-fetch-mode': 'no-cors' },
+      { accept: '*/*' },
+    ])
+      expect((await navigate('/', of, headers)).status, JSON.stringify(headers)).toBe(503)
+    for (const method of ['POST', 'HEAD', 'PUT'])
+      expect((await visit('/', { method, headers: NAVIGATION }, of)).status, method).toBe(503)
+    expect(row(of).wish).toBe(1)
+    await navigate('/', of)
+    expect(row(of)).toMatchObject({ desiredState: 'RUNNING', wish: 2 })
+    expect(edge.enqueued).toEqual([of])
+  })
+
+  test('is woken once by many navigations at once (P10)', async () => {
+    const of = edge.asleep(2)
+    const answers = await Promise.all(Array.from({ length: 50 }, () => navigate('/', of)))
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(row(of).wish).toBe(2)
+  })
+
+  test('P11 has pages that run nothing but their own script, whatever they are called', async () => {
+    const evil = '<img src=x onerror=alert(1)>"\'</title><script>alert(2)</script>'
+    const of = edge.asleep(2, { name: evil })
+    const { text, headers } = await navigate('/', of)
+    expect(text).not.toContain('<img')
+    expect(text.match(/<script/g)).toHaveLength(1)
+    const nonce = /script nonce="([^"]+)"/.exec(text)![1]!
+    expect(headers['content-security-policy']).toContain("default-src 'none'")
+    expect(headers['content-security-policy']).toContain(`script-src 'nonce-${nonce}'`)
+    expect(headers['content-security-policy']).not.toContain('unsafe')
+    expect((await navigate('/', of)).text).not.toContain(nonce)
+  })
+
+  test('tells its page of itself alone, at once, as a stream', async () => {
+    const of = edge.asleep(2)
+    const stream = await openStream(`${edge.url}/w/${of}/.berth/events`, {
+      host: edge.hostOf(of),
+      headers: edge.cookie(of),
+    })
+    onTestFinished(() => void stream.destroy())
+    const seen: string[] = []
+    createInterface(stream).on('line', (line) => seen.push(line))
+    stream.on('error', () => undefined)
+    await until('the present', () => seen.some((line) => line.startsWith('event: engine')))
+    edge.bus.publish({ kind: 'workspace', id })
+    edge.bus.publish({ kind: 'workspace', id: of })
+    await until('the change', () => seen.filter((line) => line === 'event: state_changed').length === 2)
+    expect(seen.join('\n')).not.toContain(id)
+  })
+})
+
+describe('P5 a request that two readers could read differently', () => {
+  const head = (): string => `Host: ${edge.host}\r\nAuthorization: Bearer ${TOKEN}\r\n`
+  const inner = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'
+  const post = (fields: string, body: string): string =>
+    `POST /w/${id}/ HTTP/1.1\r\n${head()}${fields}\r\n${body}`
+  const CASES: [string, () => string][] = [
+    ['both lengths', () => post('Content-Length: 4\r\nTransfer-Encoding: chunked\r\n', `0\r\n\r\n${inner}`)],
+    [
+      'both lengths, the other way round',
+      () => post('Transfer-Encoding: chunked\r\nContent-Length: 4\r\n', `0\r\n\r\n${inner}`),
+    ],
+    ['two different lengths', () => post('Content-Length: 0\r\nContent-Length: 5\r\n', inner)],
+    ['two lengths in one', () => post('Content-Length: 0, 5\r\n', inner)],
+    ['a length with a sign', () => post('Content-Length: +4\r\n', `body${inner}`)],
+    ['a length in hexadecimal', () => post('Content-Length: 0x4\r\n', `body${inner}`)],
+    ['a negative length', () => post('Content-Length: -1\r\n', inner)],
+    ['an unknown encoding', () => post('Transfer-Encoding: xchunked\r\n', `0\r\n\r\n${inner}`)],
+    ['chunked that is not last', () => post('Transfer-Encoding: chunked, identity\r\n', `0\r\n\r\n${inner}`)],
+    [
+      'chunked twice',
+      () => post('Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', `0\r\n\r\n${inner}`),
+    ],
+    ['a blank before the colon', () => post('Transfer-Encoding : chunked\r\n', `0\r\n\r\n${inner}`)],
+    ['a tab before the colon', () => post('Content-Length\t: 0\r\n', inner)],
+    ['a folded header', () => post('X: a\r\n Transfer-Encoding: chunked\r\n', `0\r\n\r\n${inner}`)],
+    ['a line feed alone', () => post('X: a\nTransfer-Encoding: chunked\r\n', `0\r\n\r\n${inner}`)],
+    ['a carriage return alone', () => post('X: a\rTransfer-Encoding: chunked\r\n', `0\r\n\r\n${inner}`)],
+    ['a NUL in a header', () => post('X: a\0b\r\n', inner)],
+    ['a header without a name', () => post(': x\r\n', inner)],
+    ['a header without a colon', () => post('X\r\n', inner)],
+    ['a chunk size that is none', () => post('Transfer-Encoding: chunked\r\n', `zz\r\n${inner}`)],
+    ['a chunk size with a sign', () => post('Transfer-Encoding: chunked\r\n', `-1\r\n${inner}`)],
+    [
+      'a chunk longer than it says',
+      () => post('Transfer-Encoding: chunked\r\n', `1\r\nabc\r\n0\r\n\r\n${inner}`),
+    ],
+    ['no version', () => `GET /w/${id}/\r\n${head()}\r\n${inner}`],
+    ['an unknown version', () => `GET /w/${id}/ HTTP/9.9\r\n${head()}\r\n${inner}`],
+    ['two hosts', () => `GET /w/${id}/ HTTP/1.1\r\n${head()}Host: x\r\n\r\n`],
+    ['no host', () => `GET /w/${id}/ HTTP/1.1\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`],
+    ['a whole address', () => `GET http://${edge.host}/w/${id}/ HTTP/1.1\r\n${head()}\r\n`],
+    ['a head of more than 16 KiB', () => post(`X: ${'x'.repeat(20_000)}\r\n`, inner)],
+  ]
+
+  test.each(CASES)('because of %s is refused, and upstream never sees a second one', async (_, make) => {
+    const { status } = await sendRawForHead(edge.port, make())
+    expect(status).toBeGreaterThanOrEqual(400)
+    expect(canary.bytes()).not.toContain('smuggled')
+    expect((await visit('/')).status).toBe(200)
+  })
+
+  test('has no byte in its query that makes Berth fall over', async () => {
+    for (let byte = 0; byte < 256; byte++) {
+      const line = `GET /w/${id}/?a=${String.fromCharCode(byte)}b HTTP/1.1`
+      const { status } = await sendRawForHead(edge.port, `${line}\r\n${head()}\r\n`)
+      expect([200, 400, 404, 500], `byte ${byte}: ${status}`).toContain(status)
+    }
+    expect((await visit('/')).status).toBe(200)
+  })
+})
+
+// An exception that nobody catches fails the whole run.
+describe('P6 a client that resets its connection', () => {
+  const ROUNDS = 50
+  const upgraded = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+
+  test.each<[string, () => Promise<unknown>]>([
+    [
+      'while its upgrade is pending',
+      async () => edge.upstreams.set(id, await startRawCanary('', () => undefined)),
+    ],
+    ['while messages go both ways', () => Promise.resolve()],
+    [
+      'while upstream refuses',
+      async () => edge.upstreams.set(id, await startRawCanary('HTTP/1.1 502 Bad\r\n\r\n')),
+    ],
+    [
+      'while upstream answers with something else',
+      async () =>
+        edge.upstreams.set(
+          id,
+          await startRawCanary('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nabc', () => undefined),
+        ),
+    ],
+    [
+      'while upstream resets its own',
+      async () => edge.upstreams.set(id, await startRawCanary(upgraded, (socket) => void socket.destroy())),
+    ],
+  ])('%s takes nobody with it', async (_, prepare) => {
+    await prepare()
+    await Promise.all(
+      Array.from({ length: ROUNDS }, async (_, n) => {
+        const socket = await connectTo(edge.port)
+        socket.on('error', () => undefined)
+        socket.write(rawUpgrade())
+        // At every stage: before, during and after what upstream says.
+        for (let turns = 0; turns < n % 10; turns++) await new Promise((resolve) => setImmediate(resolve))
+        if (n % 2 === 0) socket.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]))
+        socket.resetAndDestroy()
+      }),
+    )
+    await until('upstream is let go', () => canary.sockets.size === 0)
+    edge.upstreams.set(id, canary.upstream)
+    expect((await visit('/')).status).toBe(200)
+    const socket = await open()
+    expect(socket).toBeInstanceOf(WebSocket)
+    ;(socket as WebSocket).terminate()
+  })
+
+  test('in the middle of a request or an answer takes nobody with it', async () => {
+    canary.answer = (request, response) => {
+      response.write('x')
+      request.resume()
+    }
+    await Promise.all(
+      Array.from({ length: ROUNDS }, async (_, n) => {
+        const socket = await connectTo(edge.port)
+        socket.on('error', () => undefined)
+        socket.write(
+          `POST /w/${id}/ HTTP/1.1\r\nHost: ${edge.host}\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 100\r\n\r\nabc`,
+        )
+        if (n % 2 === 0) await once(socket, 'data')
+        socket.resetAndDestroy()
+      }),
+    )
+    await until('upstream is let go', () => canary.sockets.size === 0)
+    expect(edge.log.errors).toEqual([])
+  })
+})
+
+test('an answer that cannot be sent any more is nobody’s failure', async () => {
+  const stalled = httpRequest({
+    port: edge.port,
+    host: '127.0.0.1',
+    path: `/w/${id}/`,
+    headers: { ...edge.bearer, host: edge.host },
+  })
+  stalled.on('error', () => undefined)
+  let upstream: IncomingMessage | undefined
+  canary.answer = (request, response) => {
+    upstream = request
+    request.on('close', () => response.end('too late'))
+  }
+  stalled.end()
+  await until('it is asked', () => upstream !== undefined)
+  stalled.destroy()
+  await until('upstream is let go', () => canary.sockets.size === 0)
+  expect(edge.log.errors).toEqual([])
+})

@@ -1,0 +1,232 @@
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { describe, expect, test } from 'vitest'
+import { idOf } from '../testing/rows.ts'
+import { COOKIE, cookieOf, requestHeaders, responseHeaders, upgradeHeaders } from './headers.ts'
+
+const ID = idOf(1)
+const OTHER = idOf(2)
+const HOST = `${ID}.localhost:4114`
+
+const message = (headers: IncomingHttpHeaders, url = `/w/${ID}/a/b?c`): IncomingMessage =>
+  ({ headers, url, socket: { remoteAddress: '127.0.0.1' } }) as IncomingMessage
+
+/** What upstream sees of a request, without what the gateway adds to every one. */
+function forwarded(headers: IncomingHttpHeaders, secret?: string): OutgoingHttpHeaders {
+  const out = requestHeaders(message({ host: HOST, ...headers }), ID, secret)
+  return Object.fromEntries(
+    Object.entries(out).filter(([name]) => !name.startsWith('x-forwarded-') && name !== 'host'),
+  )
+}
+
+/** What the client sees of an answer. */
+const answered = (headers: IncomingHttpHeaders, request: IncomingHttpHeaders = {}): OutgoingHttpHeaders =>
+  responseHeaders(message(headers), ID, message({ host: HOST, ...request }))
+
+describe('P1 credentials', () => {
+  test.each<[string, IncomingHttpHeaders]>([
+    ['a bearer token', { authorization: 'Bearer secret' }],
+    ['any other authorization', { authorization: 'Basic c2VjcmV0' }],
+    ['our cookie', { cookie: `${COOKIE}=secret` }],
+    ['our cookie with a prefix', { cookie: `__Host-berth-x=secret; __Secure-Berth-y=secret` }],
+    ['a name that begins like ours', { cookie: 'berth-anything=secret; BERTH-WORKSPACE=secret' }],
+    ['code-server’s own cookie', { cookie: 'code-server-session=secret; code-server-session-x=secret' }],
+    ['our cookie behind odd blanks', { cookie: `;  ${COOKIE}=secret;\t${COOKIE}=secret; ;` }],
+    ['our cookie without blanks', { cookie: `;${COOKIE}=secret;${COOKIE}=secret` }],
+    [
+      'a token, when Expect is sent',
+      { authorization: 'Bearer secret', cookie: `${COOKIE}=secret`, expect: '100-continue' },
+    ],
+    ['a token that Connection names', { authorization: 'Bearer secret', connection: 'authorization' }],
+    ['a token for proxies', { 'proxy-authorization': 'Bearer secret' }],
+  ])('%s does not reach upstream', (_, headers) => {
+    expect(JSON.stringify(forwarded(headers))).not.toContain('secret')
+  })
+
+  test('leave every other cookie as it is, byte by byte', () => {
+    const theirs = 'a=1; b="x y"; c=%20=; vscode-tkn=eyJ0.e30.; d='
+    expect(forwarded({ cookie: theirs })).toEqual({ cookie: theirs })
+    expect(forwarded({ cookie: `a=1; ${COOKIE}=x; b=2` })).toEqual({ cookie: 'a=1; b=2' })
+  })
+
+  test('of a published port is added by us alone', () => {
+    const secret = 'code-server-session=right'
+    expect(forwarded({}, secret)).toEqual({ cookie: secret })
+    expect(forwarded({ cookie: 'code-server-session=wrong; a=1' }, secret)).toEqual({
+      cookie: `a=1; ${secret}`,
+    })
+  })
+})
+
+describe('P2 what is for one hop only', () => {
+  // prettier-ignore
+  const ONE_HOP = ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'upgrade']
+
+  test.each(ONE_HOP)('%s goes no further, in neither direction', (name) => {
+    expect(forwarded({ [name]: 'x' })).toEqual({})
+    expect(answered({ [name]: 'x' })).toEqual({})
+  })
+
+  test('is also what Connection names, in whatever case', () => {
+    const headers = { connection: 'close, X-One,x-two ', 'x-one': '1', 'x-two': '2', 'x-three': '3' }
+    expect(forwarded(headers)).toEqual({ 'x-three': '3' })
+    expect(answered(headers)).toEqual({ 'x-three': '3' })
+  })
+
+  test('does not take the rest with it', () => {
+    const rest = { accept: '*/*', 'content-type': 'text/plain', 'content-length': '3', range: 'bytes=0-1' }
+    expect(forwarded(rest)).toEqual(rest)
+    expect(answered({ 'content-type': 'text/html', etag: '"x"', 'cache-control': 'no-cache' })).toEqual({
+      'content-type': 'text/html',
+      etag: '"x"',
+      'cache-control': 'no-cache',
+    })
+  })
+
+  test('keeps a body of unknown length one', () => {
+    expect(forwarded({ 'transfer-encoding': 'gzip, chunked' })).toEqual({ 'transfer-encoding': 'chunked' })
+    expect(answered({ 'transfer-encoding': 'chunked' })).toEqual({})
+  })
+
+  test('is made anew for a WebSocket', () => {
+    const headers = {
+      host: HOST,
+      connection: 'keep-alive, Upgrade',
+      upgrade: 'WebSocket',
+      'sec-websocket-key': 'k',
+    }
+    expect(upgradeHeaders(message(headers), ID, undefined)).toMatchObject({
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-key': 'k',
+    })
+  })
+})
+
+test('P3 what a client says of who forwarded it is replaced by what is true', () => {
+  const claims = {
+    host: HOST,
+    forwarded: 'for=evil;host=evil',
+    'x-forwarded-for': 'evil',
+    'x-forwarded-host': 'evil',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-prefix': '/evil',
+    'x-forwarded-port': '666',
+    'x-forwarded-server': 'evil',
+  }
+  expect(requestHeaders(message(claims), ID, undefined)).toEqual({
+    host: HOST,
+    'x-forwarded-for': '127.0.0.1',
+    'x-forwarded-host': HOST,
+    'x-forwarded-proto': 'http',
+    'x-forwarded-prefix': `/w/${ID}`,
+  })
+})
+
+describe('P4 what upstream may set', () => {
+  test.each<[cookie: string, expected: string]>([
+    ['a=1', `a=1; Path=/w/${ID}/`],
+    ['a=1; Path=/', `a=1; Path=/w/${ID}/`],
+    [`a=1; Path=/w/${OTHER}/; HttpOnly`, `a=1; HttpOnly; Path=/w/${ID}/`],
+    ['a=1; path=/; DOMAIN=localhost; Secure; SameSite=None', `a=1; Secure; SameSite=None; Path=/w/${ID}/`],
+    ['a=1;Domain=.localhost;Path =/x;Max-Age=5', `a=1;Max-Age=5; Path=/w/${ID}/`],
+    ['a=1;\tPath=/;\tDomain=evil.com', `a=1; Path=/w/${ID}/`],
+    ['a=1; Path; Domain', `a=1; Path=/w/${ID}/`],
+    ['a="Path=/;"; Path=/', `a="Path=/;"; Path=/w/${ID}/`],
+  ])('%j is kept within the workspace', (cookie, expected) => {
+    expect(answered({ 'set-cookie': [cookie] })['set-cookie']).toEqual([expected])
+  })
+
+  // prettier-ignore
+  test.each([
+    `${COOKIE}=x`, `${COOKIE}=x; Path=/`, ` ${COOKIE}=x`, `\t${COOKIE}=x`, 'BERTH-workspace=x', 'berth-x', 'berth-',
+    `=${COOKIE}=x`, ` = ${COOKIE}=x`, '__Host-berth-session=x; Secure; Path=/', '__secure-Berth-session=x',
+  ])('%j is one of ours, and is not set', (cookie) => {
+    expect(answered({ 'set-cookie': [cookie, 'a=1'] })['set-cookie']).toEqual([`a=1; Path=/w/${ID}/`])
+  })
+
+  test('leaves no header when no cookie is left', () => {
+    expect(answered({ 'set-cookie': [`${COOKIE}=x`] })).toEqual({})
+  })
+
+  test.each(['clear-site-data', 'service-worker-allowed'])(
+    '%s would reach beyond it, and is left out',
+    (name) => {
+      expect(answered({ [name]: '"*"' })).toEqual({})
+    },
+  )
+
+  test('its service worker gets the workspace and no more', () => {
+    const answer = answered({ 'service-worker-allowed': '/' }, { 'service-worker': 'script' })
+    expect(answer).toEqual({ 'service-worker-allowed': `/w/${ID}/` })
+  })
+})
+
+describe('P12 a redirect', () => {
+  const under = (path: string): string => `/w/${ID}${path}`
+  // The request was for /a/b?c of the workspace.
+  test.each<[location: string, expected: string]>([
+    ['/', under('/')],
+    ['/login', under('/login')],
+    ['/login?to=/x&y=//z#end', under('/login?to=/x&y=//z#end')],
+    [under('/x'), under('/x')],
+    [`/w/${OTHER}/x`, under(`/w/${OTHER}/x`)],
+    [`/w/${ID}x/y`, under(`/w/${ID}x/y`)],
+    ['login', under('/a/login')],
+    ['./login?to=', under('/a/login?to=')],
+    ['../x', under('/x')],
+    ['?q=1', under('/a/b?q=1')],
+    ['#part', under('/a/b?c#part')],
+    ['', under('/a/b?c')],
+    // Up and out
+    ['../../../x', under('/x')],
+    ['../../../../api/v1/workspaces', under('/api/v1/workspaces')],
+    ['/../api/v1', under('/api/v1')],
+    [under('/../../api/v1/workspaces'), under('/api/v1/workspaces')],
+    [under('/%2e%2e/%2E./api'), under('/api')],
+    [under('/..\\..\\api'), under('/api')],
+    [`../../${OTHER}/`, under(`/w/${OTHER}/`)],
+    ['\\api', under('/api')],
+    // Upstream's own address
+    [`http://${HOST}/x?y`, under('/x?y')],
+    [`HTTP://${HOST.toUpperCase()}/x`, under('/x')],
+    [`http://user:pass@${HOST}/x`, under('/x')],
+    [`//${HOST}/x`, under('/x')],
+    [`\\\\${HOST}/x`, under('/x')],
+    [`https://${HOST}/x`, under('/x')],
+    ['http:x', under('/a/x')],
+    // Others' addresses stay theirs
+    ['https://github.com/login?x=1', 'https://github.com/login?x=1'],
+    ['//evil.com/x', '//evil.com/x'],
+    ['/\\evil.com', '/\\evil.com'],
+    [`http://${OTHER}.localhost:4114/`, `http://${OTHER}.localhost:4114/`],
+    ['http://127.0.0.1:4114/', 'http://127.0.0.1:4114/'],
+    ['vscode://file/x', 'vscode://file/x'],
+    // What nobody can read leads to the workspace itself
+    ['http://[', under('/')],
+    ['//:99999', under('/')],
+  ])('to %j leads to %s', (location, expected) => {
+    expect(answered({ location })).toEqual({ location: expected })
+  })
+
+  test('keeps names of any language', () => {
+    const location = Buffer.from('/größe/日本').toString('latin1') // as Node hands out bytes
+    expect(answered({ location })).toEqual({ location: under('/gr%C3%B6%C3%9Fe/%E6%97%A5%E6%9C%AC') })
+  })
+})
+
+describe('a cookie is read', () => {
+  test.each<[header: string | undefined, expected: string | undefined]>([
+    [undefined, undefined],
+    ['', undefined],
+    [`${COOKIE}=x`, 'x'],
+    [`a=1; ${COOKIE}=x=y; b=2`, 'x=y'],
+    [`a=1;${COOKIE}=x`, 'x'],
+    [`${COOKIE}=`, ''],
+    [COOKIE, undefined],
+    [`x${COOKIE}=x`, undefined],
+    [`a="${COOKIE}=x"`, undefined],
+    [`${COOKIE}=first; ${COOKIE}=second`, 'first'],
+  ])('from %j as %j', (header, expected) => {
+    expect(cookieOf(header, COOKIE)).toBe(expected)
+  })
+})

@@ -1,0 +1,245 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Workspace } from '../core/api.ts'
+import { startEdge, type Edge } from '../testing/edge.ts'
+import { listen, type Heard } from '../testing/events.ts'
+import { ALICE, BOB, idOf } from '../testing/rows.ts'
+import { until } from '../testing/until.ts'
+
+let edge: Edge
+beforeEach(async () => void (edge = await startEdge()))
+
+const hear = (lastEventId?: string, path = '/events', headers: Record<string, string> = edge.bearer) =>
+  listen(`${edge.url}/api/v1${path}`, {
+    headers: { ...headers, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) },
+  })
+const rename = (id: string, name: string): void => void edge.workspaces.patch(ALICE, id, { name })
+const engine = (version: string): void =>
+  edge.live.setEngine({ reachable: true, version, message: null, hint: null })
+const lastId = (heard: Heard[]): string => heard.findLast(({ id }) => id !== undefined)!.id!
+
+/** Everything that was announced by now has been heard. */
+async function caughtUp(...streams: { heard: Heard[] }[]): Promise<void> {
+  engine(`mark ${Math.random()}`)
+  const { version } = edge.live.engine()
+  const marked = ({ heard }: { heard: Heard[] }): boolean =>
+    heard.some(({ name, data }) => name === 'engine' && (data as { version: string }).version === version)
+  await until('all is heard', () => streams.every(marked))
+}
+
+describe('a stream', () => {
+  test('begins with the present, and then tells each change', async () => {
+    const [a, b] = [edge.asleep(1, { name: 'A' }), edge.asleep(2, { name: 'B' })]
+    const stream = await hear()
+    expect(stream.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+    })
+    await until('the present', () => stream.names().includes('engine'))
+    expect(stream.names()).toEqual(['reset', 'state_changed A', 'state_changed B', 'engine'])
+    rename(b, 'B2')
+    rename(a, 'A2')
+    await until('the changes', () => stream.names().length === 6)
+    expect(stream.names().slice(4)).toEqual(['state_changed B2', 'state_changed A2'])
+  })
+
+  test('tells all that there is to tell', async () => {
+    const id = edge.asleep(1)
+    const stream = await hear()
+    edge.live.setProgress(id, {
+      step: 'STOPPING',
+      started_at: '2026-03-01T12:00:00.000Z',
+      done_bytes: null,
+      total_bytes: null,
+    })
+    edge.live.setProgress(id, null)
+    const errorInfo = {
+      code: 'DISK_FULL',
+      message: 'm',
+      hint: 'h',
+      operation: 'STARTING',
+      attempt: 1,
+      at: '2026-03-01T12:00:00.000Z',
+    } as const
+    edge.bus.publish({ kind: 'error', id, errorInfo })
+    edge.workspaces.remove(ALICE, id)
+    await caughtUp(stream)
+    const heard = stream.heard.slice(3).map(({ name, data }) => ({ name, data }))
+    expect(heard).toMatchObject([
+      { name: 'progress', data: { id, progress: { step: 'STOPPING' } } },
+      { name: 'progress', data: { id, progress: null } },
+      { name: 'error', data: { id, error_info: errorInfo } },
+      { name: 'state_changed', data: { id, operation: 'DELETING' } },
+      { name: 'engine' },
+    ])
+  })
+
+  test('of one workspace tells of it alone, and of the engine', async () => {
+    const [mine, other] = [edge.asleep(1, { name: 'mine' }), edge.asleep(2, { name: 'other' })]
+    const stream = await hear(undefined, `/workspaces/${mine}/events`)
+    rename(other, 'x')
+    rename(mine, 'y')
+    edge.live.setProgress(other, { step: 'STOPPING', started_at: '', done_bytes: null, total_bytes: null })
+    await caughtUp(stream)
+    expect(stream.names()).toEqual(['reset', 'state_changed mine', 'engine', 'state_changed y', 'engine'])
+  })
+
+  test('never tells of somebody else’s, neither at first nor later nor when resumed', async () => {
+    const [hers, his] = [edge.asleep(1, { name: 'hers' }), edge.add(2, { ownerId: BOB.id, name: 'his' })]
+    const [alice, bob] = [await hear(), await hear(undefined, '/events', edge.bobsBearer())]
+    await caughtUp(alice, bob)
+    const [from, since] = [lastId(alice.heard), lastId(bob.heard)]
+    edge.workspaces.patch(BOB, his, { name: 'secret' })
+    rename(hers, 'private')
+    const [again, andAgain] = [await hear(from), await hear(since, '/events', edge.bobsBearer())]
+    await caughtUp(alice, bob, again, andAgain)
+    for (const stream of [alice, again]) {
+      expect(stream.names()).toContain('state_changed private')
+      expect(JSON.stringify(stream.heard)).not.toMatch(/secret|his/)
+    }
+    for (const stream of [bob, andAgain]) {
+      expect(stream.names()).toContain('state_changed secret')
+      expect(JSON.stringify(stream.heard)).not.toMatch(/private|hers/)
+    }
+  })
+
+  test('is forgotten once its client has gone', async () => {
+    const id = edge.asleep(1)
+    const stream = await hear()
+    stream.close()
+    for (let n = 0; n < 100; n++) rename(id, `n${n}`)
+    expect(edge.log.errors).toEqual([])
+  })
+})
+
+describe('a stream that is resumed', () => {
+  test('tells what was missed, once and in order, and no present before it', async () => {
+    const id = edge.asleep(1)
+    const first = await hear()
+    await caughtUp(first)
+    first.close()
+    for (const name of ['x', 'y', 'z']) rename(id, name)
+    const second = await hear(lastId(first.heard))
+    rename(id, 'after')
+    await caughtUp(second)
+    expect(second.names()).toEqual([
+      'state_changed x',
+      'state_changed y',
+      'state_changed z',
+      'engine',
+      'state_changed after',
+      'engine',
+    ])
+  })
+
+  test('that missed nothing tells nothing but how the engine is', async () => {
+    edge.asleep(1)
+    const first = await hear()
+    await caughtUp(first)
+    const second = await hear(lastId(first.heard))
+    await caughtUp(second)
+    expect(second.names()).toEqual(['engine', 'engine'])
+  })
+
+  test.each<[string, () => string]>([
+    ['of another run', () => 'ffffffff-3'],
+    ['from the future', () => `${edge.runId}-999999`],
+    ['that is no id', () => 'nonsense'],
+    ['that is almost one', () => `${edge.runId}-x`],
+    ['that is empty', () => ''],
+    ['that is negative', () => `${edge.runId}--5`],
+  ])('after an event %s begins anew', async (_, last) => {
+    edge.asleep(1, { name: 'A' })
+    engine('1')
+    const stream = await hear(last())
+    await until('the present', () => stream.names().includes('engine'))
+    expect(stream.names()).toEqual(['reset', 'state_changed A', 'engine'])
+  })
+
+  test('after more events than are kept begins anew', async () => {
+    const id = edge.asleep(1, { name: 'A' })
+    const first = await hear()
+    await caughtUp(first)
+    first.close()
+    const before = lastId(first.heard)
+    for (let n = 1; n <= 1_000; n++) rename(id, `n${n}`)
+    const just = await hear(before)
+    await caughtUp(just)
+    expect(just.names()[0]).toBe('state_changed n1')
+    expect(just.names().filter((name) => name.startsWith('state_changed'))).toHaveLength(1_000)
+    rename(id, 'one more')
+    const late = await hear(before)
+    await caughtUp(late)
+    expect(late.names().slice(0, 2)).toEqual(['reset', 'state_changed one more'])
+  })
+
+  test('anywhere, and however often, ends up with exactly what one that never broke off has', async () => {
+    const ids = [edge.asleep(1), edge.asleep(2), edge.add(3, { ownerId: BOB.id })]
+    let n = 0
+    const happening = fc.constantFrom<() => void>(
+      () => rename(ids[0]!, `a${++n}`),
+      () => rename(ids[1]!, `b${++n}`),
+      () => void edge.workspaces.patch(BOB, ids[2]!, { name: `c${++n}` }),
+      () => engine(`v${++n}`),
+      () => edge.bus.publish({ kind: 'workspace', id: idOf(404) }), // gone by the time it is told
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(happening, { maxLength: 6 }), { minLength: 1, maxLength: 4 }),
+        async (stretches) => {
+          const steady = await hear()
+          let broken = await hear()
+          await caughtUp(steady, broken)
+          const begun = steady.heard.length
+          const pieces: Heard[] = []
+          let last = lastId(broken.heard)
+          for (const stretch of stretches) {
+            broken.close()
+            for (const happen of stretch) happen()
+            broken = await hear(last)
+            await caughtUp(steady, broken)
+            pieces.push(...broken.heard)
+            last = lastId(broken.heard)
+          }
+          broken.close()
+          steady.close()
+          const told = (heard: Heard[]): unknown[] => {
+            // How the engine is is repeated with the id of the last event, which a client takes as that event.
+            const seen = new Set<string>()
+            return heard
+              .filter(
+                ({ id, name }) => name !== 'engine' && id !== undefined && !seen.has(id) && seen.add(id),
+              )
+              .map(({ id, data }) => [id, (data as Workspace).name])
+          }
+          expect(told(pieces)).toEqual(told(steady.heard.slice(begun)))
+          const ids = pieces.filter(({ name }) => name !== 'engine').map(({ id }) => id)
+          expect(new Set(ids).size, 'nothing twice').toBe(ids.length)
+        },
+      ),
+      { numRuns: 15 },
+    )
+  })
+})
+
+test('a stream is kept alive by a heartbeat every thirty seconds', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  try {
+    edge = await startEdge()
+    const stream = await hear()
+    vi.advanceTimersByTime(29_999)
+    await caughtUp(stream)
+    expect(stream.comments).toEqual([])
+    vi.advanceTimersByTime(1)
+    await until('a heartbeat', () => stream.comments.length > 0)
+    expect(stream.comments).toEqual(['heartbeat'])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a stream ends when Berth does', async () => {
+  const stream = await hear()
+  edge.events.close()
+  await until('it has ended', () => stream.ended())
+})

@@ -1,0 +1,52 @@
+import { buffer } from 'node:stream/consumers'
+import { beforeAll, expect, test } from 'vitest'
+import { seedsOf } from '../testing/containers.ts'
+import { useBench } from '../testing/harness.ts'
+import { createDockerRunner } from './docker.ts'
+import type { Runner } from './runner.ts'
+
+const bench = useBench()
+const { docker } = bench
+
+let tiny: string
+beforeAll(async () => {
+  tiny = await bench.image('tiny')
+})
+
+/** A runner as a process of one installation has it. */
+async function createRunner(): Promise<Runner> {
+  const runDir = await bench.dir()
+  const { labels } = bench
+  return createDockerRunner({
+    docker,
+    installation: bench.label,
+    labels,
+    runDir,
+    identity: undefined,
+    upstream: 'auto',
+  })
+}
+
+test('tidying up, which may come at any moment, leaves a seed that is in use alone', async () => {
+  const runner = await createRunner()
+  let reading = true
+  const tidying = (async () => {
+    while (reading) await runner.tidy()
+  })()
+  for (let n = 0; n < 5; n++) {
+    let bytes = 0
+    await runner.readImageHome(tiny, async (tar) => void (bytes = (await buffer(tar)).length))
+    expect(bytes).toBeGreaterThan(0)
+  }
+  reading = false
+  await tidying
+  expect(await seedsOf(docker, bench.label)).toEqual([])
+})
+
+test('tidying up removes the seeds of an earlier process', async () => {
+  const earlier = await createRunner()
+  await earlier.readImageHome(tiny, async () => {
+    await (await createRunner()).tidy()
+    expect(await seedsOf(docker, bench.label)).toEqual([])
+  })
+})

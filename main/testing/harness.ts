@@ -1,0 +1,167 @@
+/**
+ * The ground under integration tests: a real engine, and a bench whose every container, network, image, directory and
+ * process is cleared away at the end, also after a failure.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Docker from 'dockerode'
+import { afterAll, beforeAll } from 'vitest'
+import { startControlPlane } from '../app.ts'
+import { readConfig } from '../config.ts'
+import { watchConfinement } from './containers.ts'
+import { createClient, type Client } from './client.ts'
+import { endLeftEngine } from './engine.ts'
+import { spawnServe, type Headless } from './headless.ts'
+import { buildImage, type Variant } from './images.ts'
+
+/** The workspace image: a real code-server. */
+export const IMAGE = process.env['BERTH_IMAGE'] ?? 'codercom/code-server:4.139.1'
+
+const LABEL = 'io.berth.label'
+/** Marks what a run made with the process that made it, so that a later run can tell what a dead one left. */
+const MARK = /^test-(\d+)-/
+
+export type Flags = Record<string, string | number>
+
+/** A control plane in this process, and its user. */
+export interface Plane extends Client {
+  dataDir: string
+  homeStore: string
+  /** The workspace's directory beside its home. */
+  close: () => Promise<void>
+}
+
+export type Bench = ReturnType<typeof useBench>
+
+/** A bench for one test file. Call it at the top of the file. */
+export function useBench() {
+  const label = `test-${process.pid}-${randomBytes(4).toString('hex')}`
+  const labels = { [LABEL]: label }
+  const docker = new Docker()
+  const closers: (() => Promise<unknown>)[] = []
+
+  const defaults: Flags = {
+    label,
+    image: IMAGE,
+    port: 0,
+    cpus: 1,
+    'memory-bytes': 2 ** 30,
+    'standby-ttl-seconds': 0,
+    'archive-ttl-seconds': 0,
+    'log-level': 'error',
+  }
+
+  let checkConfinement: () => Promise<void>
+  beforeAll(async () => {
+    await sweep(docker)
+    checkConfinement = await watchConfinement(docker, label)
+  })
+  afterAll(async () => {
+    for (const close of closers.reverse()) await close()
+    await removeAll(docker, label)
+    await checkConfinement()
+  })
+
+  /** A new directory. Its path is short, as a Unix socket's has to be. */
+  async function dir(): Promise<string> {
+    const path = await mkdtemp(join(tmpdir(), `berth-test-${process.pid}-`))
+    closers.push(() => rm(path, { recursive: true, force: true }))
+    return path
+  }
+
+  return {
+    label,
+    labels,
+    docker,
+    dir,
+
+    /** Does something at the end, before what was there earlier is cleared away. */
+    atEnd: (close: () => Promise<unknown>): void => void closers.push(close),
+
+    /** Builds an image in which code-server is something quicker. */
+    async image(variant: Variant): Promise<string> {
+      const ref = `berth-test:${label}-${variant}`
+      await buildImage(docker, { base: IMAGE, variant, ref, labels })
+      return ref
+    },
+
+    /** Starts a control plane in this process. */
+    async plane(flags: Flags = {}): Promise<Plane> {
+      const dataDir = String(flags['data-dir'] ?? (await dir()))
+      const config = readConfig(asArgs({ ...defaults, ...flags, 'data-dir': dataDir }), {})
+      const control = await startControlPlane(config, await emptyDir(dataDir))
+      let open = true
+      const close = async (): Promise<void> => {
+        if (open) await control.close()
+        open = false
+      }
+      closers.push(close)
+      return { ...createClient(control), dataDir, homeStore: config.home_store, close }
+    },
+
+    /** Starts the headless control plane as a process of its own. */
+    async serve(flags: Flags, options?: Parameters<typeof spawnServe>[1]): Promise<Headless> {
+      const headless = await spawnServe(asArgs({ ...defaults, 'log-level': 'debug', ...flags }), options)
+      closers.push(() => {
+        headless.kill('SIGKILL')
+        return headless.ended
+      })
+      return headless
+    },
+  }
+}
+
+const asArgs = (flags: Flags): string[] => Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
+
+async function emptyDir(dataDir: string): Promise<string> {
+  const path = join(dataDir, 'no-dashboard')
+  await mkdir(path, { recursive: true })
+  return path
+}
+
+/** Removes what was made with this label. */
+export async function removeAll(docker: Docker, label: string): Promise<void> {
+  const filters = { label: [`${LABEL}=${label}`] }
+  for (const { Id } of await docker.listContainers({ all: true, filters }))
+    await docker.getContainer(Id).remove({ force: true, v: true }).catch(unlessGone)
+  for (const { Id } of await docker.listNetworks({ filters }))
+    await docker.getNetwork(Id).remove().catch(unlessGone)
+  for (const { Id } of await docker.listImages({ filters }))
+    await docker.getImage(Id).remove({ force: true }).catch(unlessGone)
+}
+
+function unlessGone(error: unknown): void {
+  const { statusCode } = error as { statusCode?: number }
+  if (statusCode !== 404 && statusCode !== 409) throw error
+}
+
+/** Removes what runs that no longer live have left. */
+async function sweep(docker: Docker): Promise<void> {
+  const filters = { label: [LABEL] }
+  const made = [
+    ...(await docker.listContainers({ all: true, filters })),
+    ...(await docker.listImages({ filters })),
+    ...(await docker.listNetworks({ filters })),
+  ]
+  // Docker's own answer for something without labels is null.
+  const labels = made.map(({ Labels }) => (Labels as Record<string, string> | null)?.[LABEL] ?? '')
+  for (const label of new Set(labels)) if (isLeftOver(MARK.exec(label)?.[1])) await removeAll(docker, label)
+  for (const name of await readdir(tmpdir())) {
+    if (!isLeftOver(/^berth-test-(\d+)-/.exec(name)?.[1])) continue
+    await endLeftEngine(join(tmpdir(), name))
+    await rm(join(tmpdir(), name), { recursive: true, force: true })
+  }
+}
+
+/** True when the process that made it has ended. */
+function isLeftOver(pid: string | undefined): boolean {
+  if (pid === undefined) return false
+  try {
+    process.kill(Number(pid), 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}
