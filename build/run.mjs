@@ -9,7 +9,7 @@ import { ensureDocker } from './setup/docker.mjs'
 import { ensureElectron } from './setup/electron.mjs'
 import { ensureImage } from './setup/image.mjs'
 import { ensureNode } from './setup/node.mjs'
-import { root } from './setup/paths.mjs'
+import { root, versions } from './setup/paths.mjs'
 import { runProgram } from './setup/processes.mjs'
 import { ensureSqlite } from './setup/sqlite.mjs'
 import { describe, note } from './setup/step.mjs'
@@ -44,31 +44,28 @@ async function serve() {
 async function test() {
   const all = /** @type {const} */ (['static', 'unit', 'e2e'])
   const only = all.find((part) => part === args[0])
-  try {
-    await ensureDependencies()
-    if (only !== 'static') {
-      await containers()
-      await ensureSqlite(ownNapi)
-    }
-    if (!only || only === 'e2e') {
-      const electron = await ensureElectron()
-      await ensureSqlite(electron.napi)
-      await ensureApp()
-      Object.assign(process.env, { BERTH_ELECTRON: electron.executable }, await ensureDisplay())
-    }
-  } catch (error) {
-    note(describe(error))
-    process.stdout.write('\n0 passed, 1 failed\n')
-    return 1
+  await ensureDependencies()
+  if (only !== 'static') {
+    await containers()
+    await ensureSqlite(ownNapi)
+  }
+  if (!only || only === 'e2e') {
+    const electron = await ensureElectron()
+    await ensureSqlite(electron.napi)
+    await ensureApp()
+    Object.assign(process.env, { BERTH_ELECTRON: electron.executable }, await ensureDisplay())
   }
   return only ? runTests([only], args.slice(1)) : runTests([...all], [])
 }
 
-/** An engine and an image, told to the program by its environment. */
+/** An engine and an image, told to the program by its environment where they are not what it would take by itself. */
 async function containers() {
   const engine = await ensureDocker()
-  process.env.DOCKER_HOST ??= engine.host
-  process.env.BERTH_IMAGE ??= await ensureImage(engine)
+  process.env.DOCKER_HOST ||= engine.host
+  const chosen = process.env.BERTH_IMAGE || args.some((argument) => /^--image\b/.test(argument))
+  if (chosen) return
+  const image = await ensureImage(engine)
+  if (image !== versions.workspaceImage.official) process.env.BERTH_IMAGE = image
 }
 
 /** The app says by itself when there is no Docker, so that is no reason not to start it. */
@@ -102,6 +99,7 @@ delete process.env.ELECTRON_RUN_AS_NODE
 process.exit(
   await main().catch((error) => {
     note(describe(error))
+    if (command === 'test') process.stdout.write('\n0 passed, 1 failed\n')
     return 1
   }),
 )

@@ -46,6 +46,8 @@ async function official(version) {
 }
 
 const aDay = 86_400_000
+/** Elsewhere nothing can stand in, so that each run tries the download again. */
+const hasFallback = process.platform === 'linux' && process.arch === 'x64'
 
 /**
  * @param {string} version
@@ -63,7 +65,7 @@ async function download(version) {
       env: { ...process.env, ELECTRON_GET_USE_PROXY: '1' },
     }),
   )
-  if (refusal) await writeFile(failed, refusal)
+  if (refusal && hasFallback) await writeFile(failed, refusal)
   return refusal
 }
 
@@ -73,7 +75,7 @@ async function download(version) {
  * @returns {Promise<string>} the executable
  */
 async function carried(wanted, refusal) {
-  if (process.platform !== 'linux' || process.arch !== 'x64')
+  if (!hasFallback)
     throw new SetupError(`Electron ${wanted} could not be downloaded`, {
       why: refusal,
       fix: 'Check the network (HTTPS_PROXY and ELECTRON_MIRROR are honoured) and run the command again.',

@@ -32,10 +32,13 @@ export function connect(host) {
     return new Promise((resolve, reject) => {
       const headers = { Host: 'docker', ...(body && { 'Content-Type': 'application/x-tar' }) }
       const sent = send({ ...address, method, path: url, headers, timeout: silence }, (response) => {
+        waiting = response
         if ((response.statusCode ?? 0) < 400) resolve(response)
         else text(response).then((said) => reject(new EngineError(response.statusCode ?? 0, said)), reject)
       })
-      sent.on('timeout', () => sent.destroy(new Error(`no answer for ${silence / 1000} s`)))
+      /** @type {http.ClientRequest | http.IncomingMessage} */
+      let waiting = sent
+      sent.on('timeout', () => waiting.destroy(new Error(`nothing heard for ${silence / 1000} s`)))
       sent.on('error', reject)
       if (body) body.on('error', (error) => sent.destroy(error)).pipe(sent)
       else sent.end()

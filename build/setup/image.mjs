@@ -26,7 +26,7 @@ export async function ensureImage(engine) {
     const base = await ensureBase(engine, refusal)
     await cached({
       ...copy,
-      title: 'Building the workspace image, as it cannot be pulled (about 5 minutes, once)',
+      title: 'Building the workspace image, as it cannot be pulled (5 to 10 minutes, once)',
       async make(dir, say) {
         await buildImage(engine, { ref: own, base, dir, say })
         say('keeping a copy')
