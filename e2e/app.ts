@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,7 +16,7 @@ import type { Workspace } from '../main/core/api.ts'
 
 const root = resolve(import.meta.dirname, '..')
 /** Marks what these tests make on the engine, so that they remove it and nothing else. */
-const LABEL = 'e2e'
+const LABEL = `e2e-${process.pid}-${randomBytes(4).toString('hex')}`
 
 export const docker = new Docker()
 
@@ -31,11 +32,8 @@ export interface Berth {
 
 /** Starts the real app on a data directory. */
 export async function launch(dataDir: string): Promise<Berth> {
-  const executablePath = process.env['BERTH_ELECTRON']
-  if (executablePath === undefined)
-    throw new Error('BERTH_ELECTRON is not set: run the tests with "npm test"')
   const electron = await _electron.launch({
-    executablePath,
+    executablePath: process.env['BERTH_ELECTRON']!,
     // Chromium refuses its sandbox to root, and to root alone.
     args: [
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
@@ -127,5 +125,9 @@ export async function picture(page: Page, name: string): Promise<void> {
     process.env['BERTH_SCREENSHOTS'] === 'docs' ? 'docs/screenshots' : 'test-results/screenshots',
   )
   await mkdir(dir, { recursive: true })
+  // The data directory of a test says nothing to a reader. (The page's CSP refuses a stylesheet for that.)
+  await page.locator('.footer-path').evaluateAll((found) => {
+    for (const each of found as HTMLElement[]) each.style.visibility = 'hidden'
+  })
   await page.screenshot({ path: join(dir, `${name}.png`) })
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BrowserWindow } from 'electron'
+import type { Page } from '@playwright/test'
 import { card, create, expect, launch, only, open, test, workbench } from './app.ts'
 
 test('closing the window is not quitting, and its size is remembered', async ({ dataDir }) => {
@@ -139,18 +140,56 @@ test('X1 X2 X3 X5: a workspace window is shut in', async ({ berth }) => {
     .poll(async () => (await opened()).toSorted())
     .toEqual(['https://example.com/', 'https://example.org/'])
   expect(new URL(page.url()).origin).toBe(own.origin)
+
+  // A workspace that is gone leaves nothing in the browser.
+  const cookies = (): Promise<number> =>
+    berth.electron.evaluate(async ({ session }, partition) => {
+      const { length } = await session.fromPartition(partition).cookies.get({})
+      return length
+    }, `persist:workspace-${id}`)
+  expect(await cookies()).toBeGreaterThan(0)
+  await berth.api('DELETE', `/workspaces/${id}`)
+  await expect.poll(cookies).toBe(0)
+  expect(page.isClosed()).toBe(true)
 })
 
 test('X4: only the dashboard may ask for a window', async ({ berth }) => {
-  const refused = await berth.main.evaluate(() =>
-    (Reflect.get(window, 'berth') as { openWorkspace: (id: unknown) => Promise<void> })
-      .openWorkspace('not-a-workspace')
-      .then(
-        () => 'opened',
-        (error: unknown) => String(error),
+  const ask = (page: Page, id: string): Promise<string> =>
+    page.evaluate(
+      (id) =>
+        window.berth!.openWorkspace(id).then(
+          () => 'opened',
+          (error: unknown) => String(error),
+        ),
+      id,
+    )
+  expect(await ask(berth.main, 'not-a-workspace')).toContain('no such workspace')
+
+  await create(berth.main, 'Keel')
+  const { id } = await only(berth)
+  // Another page that has got hold of the bridge: of the dashboard's own address, and of another.
+  for (const url of [berth.url, 'data:text/html,elsewhere']) {
+    const [foreign] = await Promise.all([
+      berth.electron.waitForEvent('window'),
+      berth.electron.evaluate(
+        ({ BrowserWindow }, { url, preload }) =>
+          new BrowserWindow({ webPreferences: { preload, partition: 'foreign' } }).loadURL(url),
+        { url, preload: join(import.meta.dirname, '../out/preload/index.cjs') },
       ),
-  )
-  expect(refused).toContain('no such workspace')
+    ])
+    expect(await ask(foreign, id)).toContain('not allowed')
+    await foreign.close()
+  }
+  expect(berth.electron.windows()).toHaveLength(1)
+})
+
+test('a session of the main window that ends is followed by another', async ({ berth }) => {
+  await berth.main.evaluate(() => {
+    localStorage.setItem('berth.session', 'worn-out')
+    location.reload()
+  })
+  await expect(berth.main.getByRole('button', { name: 'New workspace' })).toBeVisible()
+  expect(await berth.main.evaluate(() => localStorage.getItem('berth.session'))).not.toBe('worn-out')
 })
 
 test('the dashboard works in a browser too', async ({ berth }) => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { card, create, docker, expect, only, open, picture, test } from './app.ts'
+import type { System, Workspace } from '../main/core/api.ts'
+import { card, create, docker, expect, only, open, picture, test, workbench } from './app.ts'
 
 test('a workspace from its creation to its deletion', async ({ berth }) => {
   const { main } = berth
@@ -63,14 +64,53 @@ test('a workspace from its creation to its deletion', async ({ berth }) => {
   expect(await (await berth.api('GET', '/workspaces')).json()).toMatchObject({ items: [] })
 })
 
-test('opening a sleeping workspace wakes it', async ({ berth }) => {
+test('opening a sleeping workspace wakes it, in the window that was left open too', async ({ berth }) => {
   const { main } = berth
   await create(main, 'Sleeper')
   const sleeper = card(main, 'Sleeper')
   await expect(sleeper).toContainText('Running', { timeout: 120_000 })
-  await sleeper.getByRole('button', { name: 'Stop' }).click()
-  await expect(sleeper).toContainText('Standby')
-
-  await open(berth, 'Sleeper')
+  const stop = async (): Promise<void> => {
+    await sleeper.getByRole('button', { name: 'Stop' }).click()
+    await expect(sleeper).toContainText('Standby')
+  }
+  await stop()
+  const window = await open(berth, 'Sleeper')
   await expect(sleeper).toContainText('Running')
+
+  await stop()
+  await Promise.all([
+    window.waitForEvent('framenavigated'),
+    sleeper.getByRole('button', { name: 'Open' }).click(),
+  ])
+  await workbench(window)
+  await expect(sleeper).toContainText('Running')
+  expect(berth.electron.windows()).toHaveLength(2)
+})
+
+test('the page of a workspace that cannot start stays, and goes on when it can', async ({ berth }) => {
+  const made = (await (
+    await berth.api('POST', '/workspaces', { name: 'Wreck', image_ref: 'berth-e2e.invalid/none:1' })
+  ).json()) as Workspace
+  const [window] = await Promise.all([
+    berth.electron.waitForEvent('window'),
+    berth.main.evaluate((id) => globalThis.window.berth!.openWorkspace(id), made.id),
+  ])
+  await expect.poll(async () => (await only(berth)).error_count, { timeout: 60_000 }).toBe(3)
+  await expect(window.getByRole('heading')).toContainText('could not be started')
+  // It shows the last error, so there is nothing more to go to.
+  const { error_info } = await only(berth)
+  await expect(window.locator('body')).toHaveAttribute('data-shows', `error ${error_info!.at}`)
+
+  let navigations = 0
+  window.on('framenavigated', () => navigations++)
+  for (const memo of ['a', 'b', 'c']) {
+    await berth.api('PATCH', `/workspaces/${made.id}`, { memo })
+    await window.waitForTimeout(1_000)
+  }
+  expect(navigations).toBe(0)
+
+  const { default_image: image_ref } = (await (await berth.api('GET', '/system')).json()) as System
+  await berth.api('PATCH', `/workspaces/${made.id}`, { image_ref })
+  await berth.api('POST', `/workspaces/${made.id}:retry`)
+  await workbench(window)
 })

@@ -1,6 +1,6 @@
 /** The desktop app: the control plane with a window, a tray, and a window per workspace. */
 import { join } from 'node:path'
-import { Menu, app, dialog, ipcMain, type BrowserWindow } from 'electron'
+import { Menu, app, dialog, ipcMain, type BrowserWindow, type IpcMainInvokeEvent } from 'electron'
 import { startControlPlane, type ControlPlane } from './app.ts'
 import { readConfig, type Config } from './config.ts'
 import type { Workspace } from './core/api.ts'
@@ -38,9 +38,9 @@ async function run(config: Config): Promise<void> {
   endWith(plane)
 
   // Kept alive for as long as the app: closing it only hides it.
-  const main: BrowserWindow = createMainWindow({
+  const { window: main, signIn } = createMainWindow({
     url: plane.url,
-    signInUrl: plane.signInUrl(),
+    signInUrl: plane.signInUrl,
     icon: resource('icon.png'),
     preload: join(here, '../preload/index.cjs'),
     dataDir: config.data_dir,
@@ -50,42 +50,61 @@ async function run(config: Config): Promise<void> {
     main.show()
     main.focus()
   }
+  const known = (id: unknown): Workspace | undefined => workspaces.find((workspace) => workspace.id === id)
   const windows = createWorkspaceWindows({
     url: plane.url,
     icon: resource('icon.png'),
-    nameOf: (id) => workspaces.find((workspace) => workspace.id === id)?.name ?? 'Workspace',
+    nameOf: (id) => known(id)?.name ?? 'Workspace',
+    answers: (id) => known(id)?.status === 'RUNNING' && known(id)?.operation === 'NONE',
     entryUrl: plane.entryUrl,
     showDashboard: show,
   })
   const tray = createTray(resource('tray.png'), {
     show,
     open: windows.open,
-    stop: (id) => plane.desire(id, 'STANDBY'),
+    stop(id) {
+      try {
+        plane.desire(id, 'STANDBY')
+      } catch (error) {
+        refused(`${known(id)?.name ?? 'The workspace'} cannot be stopped`, error)
+      }
+    },
     quit: () => app.quit(),
   })
   setMenu(main)
   plane.watch((now) => {
-    for (const { id } of workspaces) if (!now.some((workspace) => workspace.id === id)) windows.close(id)
+    const before = workspaces
     workspaces = now
+    for (const { id } of before) if (!known(id)) void windows.remove(id)
     tray.update(now)
   })
 
-  ipcMain.handle('open-workspace', (event, id: unknown) => {
-    const { senderFrame } = event
-    if (
-      event.sender !== main.webContents ||
-      senderFrame !== main.webContents.mainFrame ||
-      senderFrame.origin !== plane.url
-    )
+  /** @throws unless the dashboard in the main window asks. */
+  const onlyDashboard = ({ sender, senderFrame }: IpcMainInvokeEvent): void => {
+    const { mainFrame } = main.webContents
+    if (sender !== main.webContents || senderFrame !== mainFrame || senderFrame.origin !== plane.url)
       throw new Error('not allowed')
-    if (!workspaces.some((workspace) => workspace.id === id)) throw new Error('There is no such workspace')
+  }
+  ipcMain.handle('open-workspace', (event, id: unknown) => {
+    onlyDashboard(event)
+    if (!known(id)) throw new Error('There is no such workspace')
     windows.open(String(id))
+  })
+  ipcMain.handle('sign-in', (event) => {
+    onlyDashboard(event)
+    signIn()
   })
 
   app.on('second-instance', show)
   app.on('activate', show)
   app.on('window-all-closed', () => undefined) // Berth stays in the tray
   if (process.argv.includes(PRINT_ADDRESS)) process.stdout.write(`Berth is at ${plane.signInUrl()}\n`)
+}
+
+/** Says why nothing came of a click, without holding up anything else. */
+function refused(message: string, error: unknown): void {
+  const detail = error instanceof AppError ? `${error.message}\n${error.hint}` : String(error)
+  void dialog.showMessageBox({ type: 'warning', message, detail })
 }
 
 /** Ends the control plane before the app; instances run on. */

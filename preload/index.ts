@@ -4,6 +4,8 @@ import { contextBridge, ipcRenderer } from 'electron'
 const bridge = {
   /** Shows the workspace in a window of its own. */
   openWorkspace: (id: string): Promise<void> => ipcRenderer.invoke('open-workspace', id),
+  /** Begins the page anew with a session of the desktop's own user. */
+  signIn: (): Promise<void> => ipcRenderer.invoke('sign-in'),
 }
 
 export type Bridge = typeof bridge

@@ -23,6 +23,10 @@ const client = createClient({
   token: () => tokenOf(session.getState()),
   onUnauthorized: (token) => end(session, token),
 })
+// In the desktop app a session that has ended is followed by another, with nothing to type.
+session.subscribe((now, before) => {
+  if (now.status === 'signed-out' && before.status === 'signed-in') void window.berth?.signIn()
+})
 void begin(session, client, fragment.code)
 
 const root = document.getElementById('root')

@@ -127,6 +127,10 @@ export const messages = {
     lastKnown: 'Until then the workspaces are shown as last known.',
   },
 
+  homeStore: {
+    title: 'The home store cannot be seen',
+  },
+
   connection: {
     lost: 'Reconnecting…',
     lastKnown: 'Shown as last known.',

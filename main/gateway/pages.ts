@@ -8,8 +8,10 @@ export interface Page {
   text: string
   /** What to do next. */
   link?: { href: string; label: string }
-  /** `wait`: the page follows the workspace's events and goes on by itself. `go`: it follows the link at once. */
-  then?: 'wait' | 'go'
+  /** The page follows the link at once. */
+  go?: true
+  /** What it shows of the workspace, as the page's script names it; it goes on by itself when there is something else to show. */
+  shows?: 'rising' | 'running' | `error ${string}`
 }
 
 const STYLE = `
@@ -25,19 +27,36 @@ a { color: var(--accent) }
 .bar::after { content: ''; display: block; height: 100%; width: 30%; border-radius: 2px; background: var(--accent);
   animation: slide 1.4s ease-in-out infinite }
 @keyframes slide { from { transform: translateX(-100%) } to { transform: translateX(430%) } }
+[data-shows^=error] .bar { display: none }
 @media (prefers-reduced-motion: reduce) { .bar::after { animation: none; width: 100% } }
 `
 
-// Reloads when there is something else to show; the server then decides what.
+// Reloads when there is something else to show, and no sooner than a second after the page began; the server decides what.
+// A workspace that went to sleep has nothing to show here: a reload would wake it.
+// One that runs without an answer is asked until it gives one.
 const WAIT = `
-const source = new EventSource(document.body.dataset.events)
+const { events, shows } = document.body.dataset
+const source = new EventSource(events)
 const text = document.querySelector('p')
 const steps = { PULLING_IMAGE: 'Pulling the image', PREPARING_HOME: 'Preparing the home', CREATING_CONTAINER: 'Creating the container', WAITING_FOR_EDITOR: 'Waiting for the editor', STOPPING: 'Stopping' }
 const mib = (bytes) => Math.round(bytes / 1048576) + ' MB'
+const shown = ({ status, operation, error_info }) => {
+  if (['PROVISIONING', 'RESTORING', 'STARTING'].includes(operation)) return 'rising'
+  if (operation !== 'NONE') return undefined
+  return { RUNNING: 'running', ERROR: 'error ' + error_info?.at, DELETED: 'deleted' }[status]
+}
+let reload
 source.addEventListener('state_changed', ({ data }) => {
-  const { status, operation } = JSON.parse(data)
-  if (status === 'RUNNING' || status === 'DELETED' || (status === 'ERROR' && operation === 'NONE')) location.reload()
+  clearTimeout(reload)
+  const now = shown(JSON.parse(data))
+  if (now && now !== shows) reload = setTimeout(() => location.reload(), 1000 - performance.now())
 })
+const ask = (delay) => setTimeout(async () => {
+  const answers = await fetch(location.href, { method: 'HEAD' }).then(({ status }) => status < 500, () => false)
+  if (answers) location.reload()
+  else ask(Math.min(delay * 1.5, 5000))
+}, delay)
+if (shows === 'running') ask(1000)
 source.addEventListener('progress', ({ data }) => {
   const { progress } = JSON.parse(data)
   const size = progress && progress.total_bytes ? ', ' + mib(progress.done_bytes) + ' of ' + mib(progress.total_bytes) : ''
@@ -57,24 +76,24 @@ const escape = (text: string): string => text.replace(/[&<>"']/g, (sign) => ESCA
 /** Answers with a small page that needs nothing else; `eventsPath` is where the workspace's events are. */
 export function sendPage(response: ServerResponse, page: Page, eventsPath: string): void {
   const nonce = randomBytes(16).toString('base64')
-  const { title, text, link, then } = page
+  const { title, text, link, go, shows } = page
   const html = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-${then === 'go' && link ? `<meta http-equiv="refresh" content="0; url=${escape(link.href)}">` : ''}
+${go && link ? `<meta http-equiv="refresh" content="0; url=${escape(link.href)}">` : ''}
 <title>${escape(title)} – Berth</title>
 <style nonce="${nonce}">${STYLE}</style>
 </head>
-<body data-events="${escape(eventsPath)}">
+<body data-events="${escape(eventsPath)}"${shows ? ` data-shows="${escape(shows)}"` : ''}>
 <main>
 <h1>${escape(title)}</h1>
 <p role="status">${escape(text)}</p>
-${then === 'wait' ? '<div class="bar"></div>' : ''}
+${shows ? '<div class="bar"></div>' : ''}
 ${link ? `<a href="${escape(link.href)}">${escape(link.label)}</a>` : ''}
 </main>
-${then === 'wait' ? `<script nonce="${nonce}">${WAIT}</script>` : ''}
+${shows ? `<script nonce="${nonce}">${WAIT}</script>` : ''}
 </body>
 </html>
 `

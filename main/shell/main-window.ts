@@ -6,7 +6,7 @@ import { keepWindowState, readWindowState } from './window-state.ts'
 export interface MainWindowOptions {
   url: string
   /** An address that signs the window in, once. */
-  signInUrl: string
+  signInUrl: () => string
   icon: string
   preload: string
   dataDir: string
@@ -15,7 +15,7 @@ export interface MainWindowOptions {
 }
 
 /** The dashboard's window. Closing it hides it: the workspaces and the tray stay. */
-export function createMainWindow(options: MainWindowOptions): BrowserWindow {
+export function createMainWindow(options: MainWindowOptions) {
   const statePath = join(options.dataDir, 'window.json')
   const { maximized, ...bounds } = readWindowState(statePath) ?? {
     width: 1080,
@@ -55,6 +55,8 @@ export function createMainWindow(options: MainWindowOptions): BrowserWindow {
     if (maximized) window.maximize()
     window.show()
   })
-  void window.loadURL(options.signInUrl)
-  return window
+  // The page takes the code and may load itself anew, which ends this load with an error.
+  const signIn = (): void => void window.loadURL(options.signInUrl()).catch(() => undefined)
+  signIn()
+  return { window, signIn }
 }

@@ -25,7 +25,11 @@ export function keepWindowState(window: BrowserWindow, path: string): void {
     clearTimeout(timer)
     if (window.isDestroyed()) return
     const state: WindowState = { ...window.getNormalBounds(), maximized: window.isMaximized() }
-    writeFileSync(path, JSON.stringify(state))
+    try {
+      writeFileSync(path, JSON.stringify(state))
+    } catch {
+      // A full disk, for one: the window opens elsewhere next time.
+    }
   }
   const soon = (): void => {
     clearTimeout(timer)

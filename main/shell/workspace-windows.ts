@@ -10,19 +10,26 @@ export interface WorkspaceWindowsOptions {
   url: string
   icon: string
   nameOf: (id: string) => string
+  /** Whether its editor answers. */
+  answers: (id: string) => boolean
   /** An address with which a window enters a workspace, once. */
   entryUrl: (id: string) => string
   showDashboard: () => void
 }
+
+const partitionOf = (id: string): string => `persist:workspace-${id}`
+
+/** Where it fails, the window shows Chromium's own page. */
+const load = (window: BrowserWindow, url: string): void => void window.loadURL(url).catch(() => undefined)
 
 /** Windows of workspaces: each workspace with its own storage, no Node, no preload, and no way out of the workspace's address. */
 export function createWorkspaceWindows(options: WorkspaceWindowsOptions) {
   const windows = new Map<BrowserWindow, string>()
   const port = Number(new URL(options.url).port)
 
-  function create(id: string, url: string): BrowserWindow {
+  function create(id: string, url: string): void {
     const own = workspaceOrigin(id, port)
-    const partition = `persist:workspace-${id}`
+    const partition = partitionOf(id)
     restrictPermissions(session.fromPartition(partition), PERMISSIONS)
     const window = new BrowserWindow({
       width: 1280,
@@ -41,7 +48,7 @@ export function createWorkspaceWindows(options: WorkspaceWindowsOptions) {
     lockNavigation(webContents, inside, (target) => {
       if (new URL(target).origin !== options.url) return openExternal(target)
       // Its session has ended: the desktop's user is signed in again with nothing to type.
-      if (new URL(target).hash.includes('open=')) void window.loadURL(options.entryUrl(id))
+      if (new URL(target).hash.includes('open=')) load(window, options.entryUrl(id))
       else options.showDashboard()
     })
     webContents.setWindowOpenHandler(({ url: target }) => {
@@ -57,24 +64,27 @@ export function createWorkspaceWindows(options: WorkspaceWindowsOptions) {
     })
     windows.set(window, id)
     window.on('closed', () => windows.delete(window))
-    void window.loadURL(url).catch(() => undefined) // the window shows Chromium's own page then
-    return window
+    load(window, url)
   }
 
   const windowsOf = (id: string): BrowserWindow[] =>
     [...windows.keys()].filter((window) => windows.get(window) === id)
 
   return {
-    /** Shows the workspace's window, a new one if there is none. */
+    /** Shows the workspace's window, a new one if there is none, and wakes the workspace if it sleeps. */
     open(id: string): void {
       const known = windowsOf(id)[0]
-      if (!known) return void create(id, options.entryUrl(id))
+      if (!known) return create(id, options.entryUrl(id))
+      // What the window holds is what was left of the editor: a visit wakes it.
+      if (!options.answers(id)) load(known, options.entryUrl(id))
       if (known.isMinimized()) known.restore()
       known.focus()
     },
-    /** Closes the windows of a workspace that is gone. */
-    close(id: string): void {
+    /** Closes the windows of a workspace that is gone, and empties their storage. */
+    async remove(id: string): Promise<void> {
       for (const window of windowsOf(id)) window.destroy()
+      const storage = session.fromPartition(partitionOf(id))
+      await Promise.all([storage.clearStorageData(), storage.clearCache()])
     },
   }
 }

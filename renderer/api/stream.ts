@@ -14,6 +14,7 @@ const NAMES: Record<ServerEventName, true> = {
   progress: true,
   error: true,
   engine: true,
+  home_store: true,
 }
 
 interface Options {

@@ -1,5 +1,5 @@
 import { createStore, type StoreApi } from 'zustand/vanilla'
-import type { Engine, Workspace } from '../../main/core/api.ts'
+import type { Engine, Trouble, Workspace } from '../../main/core/api.ts'
 import type { ServerEvent } from '../api/stream.ts'
 
 export interface WorkspacesState {
@@ -7,6 +7,8 @@ export interface WorkspacesState {
   /** Known before a `reset` and not named again since; gone if they are not named before the burst ends. */
   readonly unconfirmed: ReadonlySet<string>
   readonly engine: Engine | null
+  /** Why homes cannot be seen; null when they can. */
+  readonly homeStoreProblem: Trouble | null
   /** The first burst has come to its end: an empty list now means that there are no workspaces. */
   readonly ready: boolean
   readonly connection: 'connecting' | 'open' | 'lost'
@@ -18,6 +20,7 @@ export const NOTHING_KNOWN: WorkspacesState = {
   byId: {},
   unconfirmed: new Set(),
   engine: null,
+  homeStoreProblem: null,
   ready: false,
   connection: 'connecting',
 }
@@ -46,6 +49,9 @@ export function reduce(state: WorkspacesState, event: ServerEvent): WorkspacesSt
 
     case 'error':
       return change(state, event.data.id, { error_info: event.data.error_info })
+
+    case 'home_store':
+      return { ...state, homeStoreProblem: event.data.problem }
 
     case 'engine':
       // The server ends every initial burst with it.

@@ -8,14 +8,25 @@ const knowsAny = (state: WorkspacesState) => Object.keys(state.byId).length > 0
 
 export function EngineBanner() {
   const engine = useWorkspaces((state) => state.engine)
-  const anything = useWorkspaces(knowsAny)
   if (engine === null || engine.reachable) return null
+  const { title, hint } = messages.engine
+  return <BlindBanner title={title} message={engine.message} hint={engine.hint ?? hint} />
+}
+
+export function HomeStoreBanner() {
+  const problem = useWorkspaces((state) => state.homeStoreProblem)
+  return problem && <BlindBanner title={messages.homeStore.title} {...problem} />
+}
+
+/** What nothing can be seen without is away. */
+function BlindBanner({ title, message, hint }: { title: string; message: string | null; hint: string }) {
+  const anything = useWorkspaces(knowsAny)
   return (
     <Note tone="warning" role="status">
-      <p className="note-title">{messages.engine.title}</p>
-      {engine.message !== null && engine.message !== messages.engine.title && <p>{engine.message}</p>}
+      <p className="note-title">{title}</p>
+      {message !== null && message !== title && <p>{message}</p>}
       <p className="note-hint">
-        {engine.hint ?? messages.engine.hint} {anything && messages.engine.lastKnown}
+        {hint} {anything && messages.engine.lastKnown}
       </p>
     </Note>
   )

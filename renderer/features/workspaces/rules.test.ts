@@ -3,28 +3,29 @@ import type { ErrorInfo, Workspace } from '../../../main/core/api.ts'
 import { aWorkspace } from '../../testing.ts'
 import { afterFailure, afterOperation, allowed, type Allowed } from './rules.ts'
 
-const BASE: Allowed = { toggle: 'start', toggleEnabled: true, open: true, retry: false, remove: true }
-const NOTHING = { toggleEnabled: false, open: false, retry: false, remove: false }
+const BASE: Allowed = { open: true, start: true, stop: false, retry: false, remove: true }
+const STOPS = { start: false, stop: true }
+const NOTHING = { open: false, start: false, stop: false, retry: false, remove: false }
 
 const cases: [name: string, workspace: Partial<Workspace>, allowed: Partial<Allowed>][] = [
   ['asleep', {}, {}],
-  ['running', { status: 'RUNNING', desired_state: 'RUNNING' }, { toggle: 'stop' }],
-  ['on its way up', { operation: 'STARTING', desired_state: 'RUNNING' }, { toggle: 'stop' }],
-  ['new', { status: 'PENDING', display_status: 'PENDING', desired_state: 'RUNNING' }, { toggle: 'stop' }],
+  ['running', { status: 'RUNNING', desired_state: 'RUNNING' }, STOPS],
+  ['on its way up', { operation: 'STARTING', desired_state: 'RUNNING' }, STOPS],
+  ['new', { status: 'PENDING', display_status: 'PENDING', desired_state: 'RUNNING' }, STOPS],
   ['being made', { status: 'PENDING', display_status: 'PENDING', operation: 'PROVISIONING' }, {}],
   ['archived', { status: 'PENDING', display_status: 'ARCHIVED', desired_state: 'PENDING' }, { open: false }],
   ['stopping', { status: 'RUNNING', operation: 'STOPPING' }, { open: false }],
   [
     'stopping only to start again',
     { status: 'RUNNING', operation: 'STOPPING', desired_state: 'RUNNING' },
-    { toggle: 'stop' },
+    STOPS,
   ],
   ['on its way into the archive', { operation: 'ARCHIVING', desired_state: 'PENDING' }, { open: false }],
   ['on its way out of it', { status: 'PENDING', display_status: 'ARCHIVED', operation: 'RESTORING' }, {}],
   [
     'in error',
     { status: 'ERROR', display_status: 'ERROR', desired_state: 'RUNNING' },
-    { toggle: 'stop', open: false, retry: true },
+    { stop: true, open: false, retry: true },
   ],
   [
     'in error after a stop',
@@ -34,7 +35,7 @@ const cases: [name: string, workspace: Partial<Workspace>, allowed: Partial<Allo
   [
     'in error because it could not be deleted',
     { status: 'ERROR', display_status: 'ERROR', error_info: { operation: 'DELETING' } as ErrorInfo },
-    { toggleEnabled: false, open: false, retry: true },
+    { start: false, open: false, retry: true },
   ],
   ['being deleted', { operation: 'DELETING' }, NOTHING],
   ['being deleted in error', { status: 'ERROR', display_status: 'ERROR', operation: 'DELETING' }, NOTHING],

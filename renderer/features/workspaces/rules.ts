@@ -3,10 +3,9 @@ import type { Workspace } from '../../../main/core/api.ts'
 import { MAX_ATTEMPTS } from '../../../main/core/state.ts'
 
 export interface Allowed {
-  /** Start and Stop share one place; this says which of them stands there. */
-  readonly toggle: 'start' | 'stop'
-  readonly toggleEnabled: boolean
   readonly open: boolean
+  readonly start: boolean
+  readonly stop: boolean
   readonly retry: boolean
   readonly remove: boolean
 }
@@ -18,13 +17,15 @@ const DOWNWARDS: readonly Workspace['operation'][] = ['STOPPING', 'ARCHIVING']
 
 export function allowed(workspace: Facts): Allowed {
   const deleting = workspace.operation === 'DELETING' || workspace.status === 'DELETED'
+  const failed = workspace.status === 'ERROR'
+  // A deletion that failed is still wished; it can be tried again, not taken back.
+  const free = !deleting && !(failed && workspace.error_info?.operation === 'DELETING')
+  const wanted = workspace.desired_state === 'RUNNING'
   return {
-    toggle: workspace.desired_state === 'RUNNING' ? 'stop' : 'start',
-    // A deletion that failed is still wished; it can be tried again, not taken back.
-    toggleEnabled:
-      !deleting && !(workspace.status === 'ERROR' && workspace.error_info?.operation === 'DELETING'),
     open: !deleting && opens(workspace),
-    retry: !deleting && workspace.status === 'ERROR',
+    start: free && (!wanted || failed), // in error: try again
+    stop: free && wanted,
+    retry: !deleting && failed,
     remove: !deleting,
   }
 }

@@ -44,13 +44,16 @@ export function WorkspaceCard({ id }: { id: string }) {
           >
             {messages.action.open}
           </Button>
-          <Button
-            disabled={!may.toggleEnabled}
-            pending={pending === 'start' || pending === 'stop'}
-            onClick={() => !busy && void command(may.toggle)}
-          >
-            {messages.action[may.toggle]}
-          </Button>
+          {(['start', 'stop'] as const).map((what) => (
+            <Button
+              key={what}
+              disabled={!may[what]}
+              pending={pending === what}
+              onClick={() => !busy && void command(what)}
+            >
+              {messages.action[what]}
+            </Button>
+          ))}
           <Button
             look="quiet"
             icon

@@ -6,7 +6,7 @@ import { orderedIds } from '../../store/workspaces.ts'
 import { Button } from '../../ui/button.tsx'
 import { PlusIcon } from '../../ui/icons.tsx'
 import { useLasting } from '../../ui/use-lasting.ts'
-import { ConnectionStrip, EngineBanner } from '../frame/banners.tsx'
+import { ConnectionStrip, EngineBanner, HomeStoreBanner } from '../frame/banners.tsx'
 import { Footer } from '../frame/footer.tsx'
 import { Header } from '../frame/header.tsx'
 import { CreateDialog } from './create-dialog.tsx'
@@ -40,6 +40,7 @@ export function WorkspacesPage() {
       <main className="page-main">
         <h1 className="visually-hidden">{messages.list.title}</h1>
         {blind && <EngineBanner />}
+        <HomeStoreBanner />
         {ids.length > 0 ? (
           <ul
             className="list"
