@@ -74,7 +74,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   const now = Date.now
   const newId = (): string => ulid().toLowerCase()
   const accounts = createAccountTable(db)
-  const owner = accounts.ensureUser({ id: newId(), name: userName() }, now())
+  const owner = accounts.ensureOwner({ id: newId(), name: userName() }, now())
   const installation = accounts.fact('installation', randomBytes(8).toString('hex'))
   const token = readToken(config.data_dir)
   const sessions = createSessions({ accounts, owner, token, now })
@@ -82,7 +82,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   const identity = identityOf(process.platform, process.getuid?.(), process.getgid?.())
   const knownStore = accounts.fact(`home-store:${config.home_store}`, 'new')
   if (knownStore === 'new') {
-    await initLocalDir(config.home_store)
+    await makeHomeStore(config.home_store)
     accounts.setFact(`home-store:${config.home_store}`, 'made')
   }
   const asRoot = process.getuid?.() === 0
@@ -97,7 +97,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   })
 
   const table = createWorkspaceTable(db)
-  const bus = createBus()
+  const bus = createBus((error) => log.error({ err: error }, 'a listener failed'))
   const live = createLive(bus)
   const reconciler = createReconciler({ table, runner, homeStore, bus, live, log, now, newOpId: newId })
   const workspaces = createWorkspaceService({
@@ -133,6 +133,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     doubt: reconciler.enqueue,
     serveEvents: (user, id, request, response) => events.serve(user, id, request, response),
     sendProblem: (response, error) => sendProblem(response, error, log),
+    log,
   })
   bus.subscribe((news) => {
     const row = news.kind === 'workspace' ? table.get(news.id) : undefined
@@ -179,7 +180,9 @@ async function build(config: Config, rendererDir: string, release: () => void): 
       live.setEngine(engine)
       reconciler.enqueueAll()
       if (engine.reachable)
-        runner.tidy().catch((error: unknown) => log.warn({ err: error }, 'could not tidy up'))
+        runner
+          .tidy((id) => table.get(id)?.status === 'DELETED')
+          .catch((error: unknown) => log.warn({ err: error }, 'could not tidy up'))
     },
   })
   reconciler.start()
@@ -225,7 +228,19 @@ function userName(): string {
   }
 }
 
-async function listen(
+async function makeHomeStore(root: string): Promise<void> {
+  try {
+    await initLocalDir(root)
+  } catch (error) {
+    throw new AppError('INVALID_INPUT', `The home store ${root} cannot be used (${errnoOf(error)})`, {
+      hint: 'Name another with --home-store.',
+      cause: error,
+    })
+  }
+}
+
+/** Listens on the port that was asked for; if none was, on the `last` one or whatever is free. */
+export async function listen(
   listenOn: (port: number) => Promise<number>,
   wanted: number | undefined,
   last: number,
@@ -233,7 +248,7 @@ async function listen(
   try {
     return await listenOn(wanted ?? last)
   } catch (error) {
-    if (wanted === undefined && errnoOf(error) === 'EADDRINUSE') return listenOn(0)
+    if (wanted === undefined) return listen(listenOn, 0, 0)
     throw new AppError('PORT_UNAVAILABLE', `Port ${wanted} cannot be used (${errnoOf(error)})`, {
       cause: error,
     })
@@ -241,8 +256,12 @@ async function listen(
 }
 
 function armFailpoints(config: Config): void {
-  arm(config.failpoints, {
-    onHit: (name) => appendFileSync(join(config.data_dir, 'failpoints.log'), `${name}\n`),
-    kill: () => process.kill(process.pid, 'SIGKILL'),
-  })
+  try {
+    arm(config.failpoints, {
+      onHit: (name) => appendFileSync(join(config.data_dir, 'failpoints.log'), `${name}\n`),
+      kill: () => process.kill(process.pid, 'SIGKILL'),
+    })
+  } catch (error) {
+    throw new AppError('INVALID_INPUT', (error as Error).message, { hint: 'Look at --failpoints.' })
+  }
 }

@@ -51,7 +51,7 @@ export function readConfig(
   defaultDataDir = DEFAULT_DATA_DIR,
 ): Config {
   const flags = readFlags(args)
-  const dataDir = resolve(flags['data-dir'] ?? env['BERTH_DATA_DIR'] ?? defaultDataDir)
+  const dataDir = resolve(flags['data-dir'] || env['BERTH_DATA_DIR'] || defaultDataDir)
   const file = readSettingsFile(join(dataDir, 'settings.json'))
   const merged: Record<string, unknown> = { ...file }
   for (const name of NAMES) {

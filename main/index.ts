@@ -5,6 +5,7 @@ import { startControlPlane, type ControlPlane } from './app.ts'
 import { readConfig, type Config } from './config.ts'
 import type { Workspace } from './core/api.ts'
 import { AppError } from './core/errors.ts'
+import { makeDataDir } from './data-dir.ts'
 import { createMainWindow } from './shell/main-window.ts'
 import { createTray } from './shell/tray.ts'
 import { createWorkspaceWindows } from './shell/workspace-windows.ts'
@@ -17,6 +18,7 @@ const resource = (name: string): string => join(here, '../../resources', name)
 
 try {
   const config = readConfig(ownFlags(process.argv), process.env)
+  makeDataDir(config.data_dir) // before Chromium makes it in its own way
   // Per data directory: the lock that keeps a second instance from starting, and Chromium's own files.
   app.setPath('userData', join(config.data_dir, 'electron'))
   if (app.requestSingleInstanceLock()) {

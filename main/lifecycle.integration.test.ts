@@ -3,14 +3,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import type { Workspace } from './core/api.ts'
-import {
-  confinementFaults,
-  containerOf,
-  containersOf,
-  exec,
-  fileOfImage,
-  seedsOf,
-} from './testing/containers.ts'
+import { containersOf, exec, fileOfImage, seedsOf } from './testing/containers.ts'
 import { IMAGE, useBench, type Plane } from './testing/harness.ts'
 
 const bench = useBench()
@@ -101,4 +94,15 @@ test('deleting takes the container, the home and the run directory, and leaves t
   expect(await networksOf()).toEqual([expect.stringMatching(/^berth-[0-9a-f]{16}$/)])
   expect(await plane.get(sibling.id)).toMatchObject({ status: 'RUNNING' })
   expect(existsSync(sibling.home_path!)).toBe(true)
+})
+
+test('its place on this machine may have any name, of any length', async () => {
+  // Longer than the path of a Unix socket may be.
+  const dataDir = join(await bench.dir(), 'a directory with spaces, ümlauts, "quotes" and no end '.repeat(3))
+  const distant = await bench.plane({ 'data-dir': dataDir, image: await bench.image('tiny') })
+  const { id, home_path } = await distant.running()
+  expect(home_path).toContain(dataDir)
+  expect((await distant.visit(id, '/healthz')).status).toBe(200)
+  expect((await exec(docker, id, 'touch made-here && cat .bashrc')).code).toBe(0)
+  expect(await readdir(home_path!)).toContain('made-here')
 })

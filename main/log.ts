@@ -1,4 +1,4 @@
-import { existsSync, renameSync, statSync } from 'node:fs'
+import { appendFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
 
@@ -8,7 +8,8 @@ const MAX_TEXT = 2_000
 /** Logs as JSON lines to stderr and to `logs/berth.log`; one older file is kept. */
 export function createLog(dataDir: string, level: string): Logger {
   const path = join(dataDir, 'logs', 'berth.log')
-  if (existsSync(path) && statSync(path).size > MAX_BYTES) renameSync(path, `${path}.1`)
+  // Full: what it cannot take is lost, which must neither end Berth nor be kept in memory.
+  const stderr = pino.destination({ dest: 2, sync: true, maxLength: 2 ** 20 }).on('error', () => undefined)
   return pino(
     {
       level,
@@ -18,10 +19,29 @@ export function createLog(dataDir: string, level: string): Logger {
       serializers: { err: errorFields },
     },
     pino.multistream([
-      { level: 'debug', stream: pino.destination({ dest: 2, sync: true }) },
-      { level: 'debug', stream: pino.destination({ dest: path, sync: true, mode: 0o600 }) },
+      { level: 'debug', stream: stderr },
+      { level: 'debug', stream: createFile(path) },
     ]),
   )
+}
+
+/** Writes lines at once, and puts the file aside when it is large. What a full disk cannot take is lost. */
+function createFile(path: string): { write: (line: string) => void } {
+  let bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  return {
+    write(line) {
+      try {
+        if (bytes > MAX_BYTES) {
+          renameSync(path, `${path}.1`)
+          bytes = 0
+        }
+        appendFileSync(path, line, { mode: 0o600 })
+        bytes += Buffer.byteLength(line)
+      } catch {
+        // There is nowhere left to tell of it but stderr, which has the line.
+      }
+    },
+  }
 }
 
 /** An error with its causes. Text from outside is cut, so that nobody fills the log. */

@@ -48,10 +48,10 @@ export type PatchWorkspace = z.infer<typeof patchWorkspace>
 
 const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]])
 
-export const errorInfo = z.object({
-  code: errorCode,
-  message: z.string(),
-  hint: z.string(),
+export const trouble = z.object({ code: errorCode, message: z.string(), hint: z.string() })
+export type Trouble = z.infer<typeof trouble>
+
+export const errorInfo = trouble.extend({
   operation: z.enum(['NONE', ...OPERATIONS]),
   attempt: z.int(),
   at: time,
@@ -116,6 +116,7 @@ export const system = z.object({
   default_image: z.string(),
   data_dir: z.string(),
   home_store: z.string(),
+  home_store_problem: trouble.nullable().describe('Why homes cannot be seen; null when they can.'),
   disk: z.object({ free_bytes: z.int(), total_bytes: z.int() }),
 })
 export type System = z.infer<typeof system>
@@ -148,13 +149,14 @@ export type Problem = z.infer<typeof problem>
 
 /**
  * Messages of the event stream, `GET /api/v1/events`. A stream that cannot resume begins with `reset`,
- * then one `state_changed` per workspace. A workspace whose status is DELETED is gone.
+ * then one `state_changed` per workspace. Every stream then says how the home store is and, last, the engine. A workspace whose status is DELETED is gone.
  */
 export interface ServerEvents {
   reset: Record<string, never>
   state_changed: Workspace
   progress: { id: string; progress: Progress | null }
   error: { id: string; error_info: ErrorInfo }
+  home_store: { problem: Trouble | null }
   engine: Engine
 }
 export type ServerEventName = keyof ServerEvents

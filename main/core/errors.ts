@@ -66,11 +66,12 @@ export class AppError extends Error {
 /** Any thrown value as an AppError; what Berth did not foresee becomes INTERNAL (or DISK_FULL, which can come from anywhere). */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
-  if (errnoOf(error) === 'ENOSPC') return new AppError('DISK_FULL', undefined, { cause: error })
+  if (['ENOSPC', 'SQLITE_FULL'].includes(errnoOf(error) ?? ''))
+    return new AppError('DISK_FULL', undefined, { cause: error })
   return new AppError('INTERNAL', error instanceof Error ? error.message : String(error), { cause: error })
 }
 
-/** The errno name (`ENOENT`, …) of a Node error. */
+/** The errno name (`ENOENT`, …) of a Node error, or SQLite's own (`SQLITE_FULL`, …). */
 export function errnoOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

@@ -19,6 +19,12 @@ test('a user of a known name is the one who had it first', () => {
   expect(accounts.user(ALICE.id)).toEqual(ALICE)
 })
 
+test('the owner is who it was the first time, also by another name', () => {
+  expect(accounts.ensureOwner({ id: 'other', name: ALICE.name }, 5)).toEqual(ALICE)
+  expect(accounts.ensureOwner({ id: 'another', name: 'renamed' }, 6)).toEqual(ALICE)
+  expect(accounts.user('another')).toBeUndefined()
+})
+
 test('a session is good until it expires, and not at that moment', () => {
   accounts.addSession(hash(1), session(1_000), 0)
   expect(accounts.session(hash(1), 999)).toEqual(session(1_000))

@@ -40,6 +40,15 @@ export function createAccountTable(db: Db) {
       return found ?? user
     },
 
+    /** The desktop's own user: who it was the first time, whatever the system calls them since. */
+    ensureOwner(user: User, now: number): User {
+      const known = metaByKey.get('owner') as { value: string } | undefined
+      if (known) return userById.get(known.value) as User
+      const owner = this.ensureUser(user, now)
+      insertMeta.run('owner', owner.id)
+      return owner
+    },
+
     session: (hash: Buffer, now: number) => sessionByHash.get(hash, now) as Session | undefined,
 
     addSession(hash: Buffer, session: Session, now: number): void {

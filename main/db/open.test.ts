@@ -5,8 +5,9 @@ import { chmodSync, readFileSync, readdirSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { toAppError } from '../core/errors.ts'
 import { tempDir } from '../testing/temp-dir.ts'
-import { lockDataDir, openDb, type Db } from './open.ts'
+import { lockDataDir, openDb, requireDurable, type Db } from './open.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 
 const newDbPath = (): string => join(tempDir(), 'berth.db')
@@ -41,6 +42,24 @@ describe('D1 on every open, not only on the first', () => {
     }
     const [major, minor, patch] = version.split('.').map(Number) as [number, number, number]
     expect(major * 1e6 + minor * 1e3 + patch, version).toBeGreaterThanOrEqual(3_051_003)
+  })
+
+  test.each(['foreign_keys = OFF', 'synchronous = NORMAL', 'journal_mode = DELETE'])(
+    'what SQLite does not grant (%s) is an error, not an assumption',
+    (pragma) => {
+      const db = open(newDbPath())
+      requireDurable(db)
+      db.pragma(pragma)
+      expect(() => requireDurable(db)).toThrow(expect.objectContaining({ code: 'NOT_SUPPORTED' }))
+    },
+  )
+
+  test('a full disk is called one', () => {
+    const db = open(newDbPath())
+    db.pragma('max_page_count = 1')
+    expect(() =>
+      db.exec('CREATE TABLE large (x BLOB); INSERT INTO large VALUES (zeroblob(1000000))'),
+    ).toThrow(expect.toSatisfy((error: unknown) => toAppError(error).code === 'DISK_FULL'))
   })
 
   test('a reference to nothing is refused', () => {

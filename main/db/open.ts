@@ -5,28 +5,46 @@ import { MIGRATIONS } from './migrations/index.ts'
 
 export type Db = Database.Database
 
+/** What every open connection must have; asked of SQLite, which answers a pragma that it cannot follow with the old value. */
+const REQUIRED = { journal_mode: 'wal', synchronous: 2, foreign_keys: 1 }
+/** Older ones may lose commits when a write-ahead log is reset. */
+const MIN_SQLITE = '3.51.3'
+
 /**
  * Opens the database at `path` (or `:memory:`), durable to power loss, and brings its schema up to date;
  * before that a copy is kept beside it as `<path>.v<version>.bak`.
  * @throws {AppError} NOT_SUPPORTED when a newer Berth made it; nothing is changed then.
  */
 export function openDb(path: string, migrations: readonly string[] = MIGRATIONS): Db {
-  const existed = path !== ':memory:' && existsSync(path)
-  if (path !== ':memory:' && !existed) makePrivate(path)
+  if (path !== ':memory:') makePrivate(path)
   const db = new Database(path)
   try {
-    if (path !== ':memory:') chmodSync(path, 0o600)
     // WAL's default on reopening is NORMAL, which may lose acknowledged commits on power loss.
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = FULL')
     db.pragma('fullfsync = ON')
     db.pragma('foreign_keys = ON')
+    requireDurable(db)
     migrate(db, path, migrations)
     return db
   } catch (error) {
     db.close()
     throw error
   }
+}
+
+/** @throws {AppError} NOT_SUPPORTED when what is written could be lost. */
+export function requireDurable(db: Db): void {
+  for (const [name, wanted] of Object.entries(REQUIRED)) {
+    const found = db.pragma(name, { simple: true })
+    if (found === wanted || (name === 'journal_mode' && db.memory)) continue
+    throw new AppError('NOT_SUPPORTED', `${db.name} cannot be kept safe: its ${name} is ${String(found)}`, {
+      hint: 'Name a data directory on a disk of this machine with --data-dir.',
+    })
+  }
+  const version = db.prepare('SELECT sqlite_version()').pluck().get() as string
+  if (version.localeCompare(MIN_SQLITE, 'en', { numeric: true }) < 0)
+    throw new Error(`SQLite is ${version}, which may lose data; ${MIN_SQLITE} is needed`)
 }
 
 function migrate(db: Db, path: string, migrations: readonly string[]): void {
@@ -50,9 +68,10 @@ function migrate(db: Db, path: string, migrations: readonly string[]): void {
   })
 }
 
-/** An empty file for this user alone: SQLite would let others read what it makes. */
+/** A file for this user alone, made empty if there is none: SQLite would let others read what it makes. */
 function makePrivate(path: string): void {
   closeSync(openSync(path, 'a', 0o600))
+  chmodSync(path, 0o600)
 }
 
 /** A name that is free, so that a second try after a crash does not fail on the first one's copy. */
@@ -69,6 +88,7 @@ function backupPath(path: string, version: number): string {
  * @throws {AppError} DATA_DIR_IN_USE when another process holds it.
  */
 export function lockDataDir(path: string): { release: () => void } {
+  makePrivate(path) // so that nobody else can hold it
   const lock = new Database(path, { timeout: 0 })
   try {
     lock.pragma('journal_mode = DELETE')

@@ -1,4 +1,4 @@
-import type { Engine, ErrorInfo, Progress } from '../core/api.ts'
+import type { Engine, ErrorInfo, Progress, Trouble } from '../core/api.ts'
 
 /** What is announced inside the main process. A workspace's news are in its row, which is committed by then. */
 export type News =
@@ -6,15 +6,24 @@ export type News =
   | { readonly kind: 'progress'; readonly id: string; readonly progress: Progress | null }
   | { readonly kind: 'error'; readonly id: string; readonly errorInfo: ErrorInfo }
   | { readonly kind: 'engine'; readonly engine: Engine }
+  | { readonly kind: 'home_store'; readonly problem: Trouble | null }
 
 export type Bus = ReturnType<typeof createBus>
 
-/** Tells everyone who listens, at once and in order. It announces facts and never asks for anything. */
-export function createBus() {
+/**
+ * Tells everyone who listens, at once and in order. It announces facts and never asks for anything: a listener
+ * that throws harms neither the others nor the one who announces; `onError` is told.
+ */
+export function createBus(onError: (error: unknown) => void) {
   const listeners = new Set<(news: News) => void>()
   return {
     publish(news: News): void {
-      for (const listener of listeners) listener(news)
+      for (const listener of listeners)
+        try {
+          listener(news)
+        } catch (error) {
+          onError(error)
+        }
     },
     /** Returns the function that ends the subscription. */
     subscribe(listener: (news: News) => void): () => void {

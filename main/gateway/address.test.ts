@@ -163,7 +163,7 @@ describe('E10 the path', () => {
       }),
       { numRuns: 2_000 },
     )
-  })
+  }, 30_000)
 
   test('no text at all makes it throw', () => {
     fc.assert(

@@ -157,11 +157,12 @@ describe('asleep', () => {
       expect(JSON.parse(answer.text)).toMatchObject({ code: 'NOT_RUNNING' })
     }
     expect(await plane.connect(id, { origin: plane.url })).toBe(503)
-    await stays('asleep', 500, async () => {
+    const look = async (): Promise<unknown> => {
       const { desired_state, status, operation } = await plane.get(id)
       return [desired_state, status, operation]
-    })
-    expect((await plane.get(id)).status).toBe('STANDBY')
+    }
+    expect(await look()).toEqual(['STANDBY', 'STANDBY', 'NONE'])
+    await stays('asleep', 500, look)
   })
 
   test('a navigation wakes it: first a page to wait on, then the editor', async () => {

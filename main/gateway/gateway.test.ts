@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
@@ -128,7 +129,7 @@ describe('a request to a running workspace', () => {
     const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
     expect(answer.body.length).toBe(sent.length)
     expect(hash(answer.body)).toBe(hash(sent))
-  })
+  }, 30_000)
 
   test('with a slow reader does not make the gateway hold what it does not read', async () => {
     let written = 0
@@ -207,6 +208,16 @@ describe('a request to a running workspace', () => {
     canary.answer = (_, response) => response.writeHead(200).end()
     await visit('/')
     expect(row().lastAccessAt).toBe(edge.now())
+  })
+
+  test('is answered also when its access cannot be written down', async () => {
+    edge.pass(60_000)
+    canary.answer = (_, response) => response.writeHead(200).end('here')
+    const headers = edge.cookie(id)
+    edge.db.pragma('query_only = ON') // as good as a full disk
+    const answer = await send(`${edge.url}/w/${id}/`, { host: edge.hostOf(id), headers })
+    expect(answer.text).toBe('here')
+    expect(edge.log.warnings).toHaveLength(1)
   })
 
   test('is let go upstream when the client goes away', async () => {
@@ -335,6 +346,14 @@ describe('a WebSocket', () => {
     await until('it is counted', () => row().lastAccessAt === edge.now())
   })
 
+  test('that ends harms nothing when that cannot be written down', async () => {
+    const socket = await opened()
+    edge.pass(60_000)
+    edge.db.pragma('query_only = ON')
+    socket.close()
+    await until('it is told', () => edge.log.warnings.length > 0)
+  })
+
   test('of a workspace that is stopped is closed, those of others are not', async () => {
     const other = edge.running(2, (await startCanary()).upstream)
     const [mine, theirs] = [await opened(), await opened(other)]
@@ -417,7 +436,7 @@ describe('E7 the origin of a WebSocket', () => {
     const other = edge.originOf(idOf(2))
     // prettier-ignore
     const origins = [
-      'null', '', 'http://evil.com', `${own}.evil.com`, `http://evil.com/${own}`, `${own}/`, `${own} `.trim() + '#', `${own},${own}`, `${own}, ${own}`,
+      'null', '', 'http://evil.com', `${own}.evil.com`, `http://evil.com/${own}`, `${own}/`, `${own}#`, `${own},${own}`, `${own}, ${own}`,
       own.toUpperCase(), own.replace('http:', 'https:'), own.replace(String(edge.port), String(edge.port + 1)), own.replace(/:\d+$/, ''),
       other, `http://127.0.0.1:${edge.port}`, `http://localhost:${edge.port}`, `http://x.${edge.hostOf(id)}`, `http://user@${edge.hostOf(id)}`,
       `http://${edge.hostOf(id)}.`, `http://${id}.localhost.:${edge.port}`, 'file://', 'vscode-webview://x', 'http://[::1]',
@@ -887,7 +906,10 @@ describe('P6 a client that resets its connection', () => {
     ],
     [
       'while upstream resets its own',
-      async () => edge.upstreams.set(id, await startRawCanary(upgraded, (socket) => void socket.destroy())),
+      async () => {
+        const reset = (socket: Socket): void => void socket.resetAndDestroy()
+        edge.upstreams.set(id, await startRawCanary(upgraded, reset, 'port'))
+      },
     ],
   ])('%s takes nobody with it', async (_, prepare) => {
     await prepare()

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { AppError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
 import type { Upstream } from '../core/upstream.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
 import { workspaceOrigin, workspacePath, type Address } from './address.ts'
@@ -31,6 +32,7 @@ export interface GatewayDeps<User> {
   doubt: (id: string) => void
   serveEvents: (user: User, id: string, request: IncomingMessage, response: ServerResponse) => void
   sendProblem: (response: ServerResponse, error: unknown) => void
+  log: Logger
 }
 
 /** `/w/<id>/…`: who is asking, may they enter, and where the workspace answers; or a page that says why not. */
@@ -83,7 +85,7 @@ export function createGateway<User>(deps: GatewayDeps<User>) {
       { id, path: path + search, upstream },
       {
         // A failing request is no sign that somebody is at work.
-        answered: (status) => status < 400 && deps.touch(row),
+        answered: (status) => status < 400 && touch(row),
         failed(error) {
           deps.doubt(id)
           if (isNavigation(request)) sendPage(response, pageOf('rising', row, dashboard()), eventsPathOf(id))
@@ -113,7 +115,16 @@ export function createGateway<User>(deps: GatewayDeps<User>) {
     if (state === 'deleting') return refuseUpgrade(socket, 404, 'Not Found')
     if (state !== 'proxy' || !upstream) return refuseUpgrade(socket, 503, 'Service Unavailable')
     const hop = { id, path: (target.path || '/') + target.search, upstream }
-    proxyUpgrade(request, socket, head, hop, { sockets, onClose: () => deps.touch(row) })
+    proxyUpgrade(request, socket, head, hop, { sockets, onClose: () => touch(row) })
+  }
+
+  /** Called by sockets, where whatever is thrown (the disk may be full) would end Berth. */
+  function touch(row: WorkspaceRow): void {
+    try {
+      deps.touch(row)
+    } catch (error) {
+      deps.log.warn({ id: row.id, err: error }, 'could not note an access')
+    }
   }
 
   /** On a workspace's origin a cookie counts too; on the plain one nothing that a browser adds by itself. */
@@ -203,7 +214,7 @@ function refusalPage(error: AppError, target: Target, dashboard: string): Page {
         title: 'Sign in to Berth',
         text: 'This workspace opens once you are signed in.',
         link,
-        then: 'go',
+        go: true,
       }
     }
     case 'FORBIDDEN':
@@ -228,7 +239,13 @@ function pageOf(state: Gate, row: WorkspaceRow, dashboard: string): Page {
     case 'proxy':
     case 'wake':
     case 'rising':
-      return { status: 200, title: row.name, text: 'Starting …', link: all, then: 'wait' }
+      return {
+        status: 200,
+        title: row.name,
+        text: 'Starting …',
+        link: all,
+        shows: row.status === 'RUNNING' && row.operation === 'NONE' ? 'running' : 'rising',
+      }
     case 'stopping':
       return {
         status: 200,
@@ -248,7 +265,13 @@ function pageOf(state: Gate, row: WorkspaceRow, dashboard: string): Page {
     case 'error': {
       const info = row.errorInfo
       const text = info ? `${info.message}\n${info.hint}` : 'Something failed.'
-      return { status: 200, title: `${row.name}: it could not be started`, text, link: all, then: 'wait' }
+      return {
+        status: 200,
+        title: `${row.name}: it could not be started`,
+        text,
+        link: all,
+        shows: `error ${info?.at}`,
+      }
     }
     case 'deleting':
       return { status: 404, title: row.name, text: 'This workspace is being deleted.', link: all }

@@ -42,7 +42,8 @@ export async function unpack(
     } else if (path !== undefined && type === 'symlink' && linkname) links.push({ path, target: linkname })
     entry.resume()
   }
-  for (const { path, target } of links) {
+  // A link below another would be made where that one leads: the longer name goes first, and finds no folder.
+  for (const { path, target } of links.toSorted((a, b) => b.path.length - a.path.length)) {
     await symlink(target, path)
     await own(path)
   }

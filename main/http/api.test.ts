@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { problem } from '../core/api.ts'
+import { problem, type System } from '../core/api.ts'
 import { ERRORS } from '../core/errors.ts'
 import { COOKIE } from '../gateway/headers.ts'
 import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
@@ -129,9 +129,9 @@ describe('E3 every route', () => {
   })
 
   test('answers the token', async () => {
-    edge.asleep(1)
-    for (const route of edge.routes) {
-      const stream = await openStream(`${edge.url}/api/v1${addressOf(route)}`, {
+    for (const [n, route] of edge.routes.entries()) {
+      const id = edge.asleep(n)
+      const stream = await openStream(`${edge.url}/api/v1${addressOf(route, id)}`, {
         method: route.method,
         headers: { ...edge.bearer, ...(bodyOf(route) && JSON_TYPE) },
         ...(bodyOf(route) && { body: JSON.stringify(bodyOf(route)) }),
@@ -223,7 +223,7 @@ test('E6 no origin is ever allowed to read, and OPTIONS needs the token like eve
       for (const answered of [preflight.headers, stream.headers])
         expect(Object.keys(answered).filter((name) => name.startsWith('access-control'))).toEqual([])
     }
-})
+}, 30_000)
 
 describe('a workspace', () => {
   test('is created with what was said and defaults for the rest, heading for RUNNING', async () => {
@@ -581,7 +581,7 @@ describe('a problem', () => {
 })
 
 test('the system is described', async () => {
-  const system = JSON.parse((await call('GET', '/system')).text)
+  const system = JSON.parse((await call('GET', '/system')).text) as System
   expect(system).toMatchObject({
     version: '1.2.3',
     default_image: 'image:1',
@@ -597,7 +597,7 @@ describe('the OpenAPI document', () => {
     summary: string
     security?: unknown[]
     parameters: { name: string; in: string; required?: boolean; schema: object }[]
-    requestBody?: { content: Record<string, { schema: object }> }
+    requestBody?: { required: boolean; content: Record<string, { schema: object }> }
     responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>
   }
   const read = async () =>
@@ -635,7 +635,11 @@ describe('the OpenAPI document', () => {
       ).toBe(route.path.includes('{id}'))
       expect(operation.requestBody !== undefined, what).toBe(route.body !== undefined)
       expect(Object.keys(operation.responses).sort(), what).toEqual([String(route.status), 'default'].sort())
-      expect(operation.responses[route.status]!.content !== undefined, what).toBe(route.answer !== undefined)
+      const type = route.stream ? 'text/event-stream' : route.answer && 'application/json'
+      expect(Object.keys(operation.responses[route.status]!.content ?? {})[0], what).toBe(type)
+      expect(operation.requestBody?.required, what).toBe(
+        route.body && !route.body.safeParse(undefined).success,
+      )
       expect(operation.responses['default']!.content).toHaveProperty(['application/problem+json', 'schema'])
     }
   })

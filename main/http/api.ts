@@ -171,6 +171,7 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       path: `${workspace}/events`,
       summary: 'Server-sent events of one workspace',
       status: 200,
+      stream: true,
       handle({ user, id, request, response }) {
         workspaces.get(user, id)
         events.serve(user, id, request, response)
@@ -181,6 +182,7 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       path: '/events',
       summary: 'Server-sent events of all my workspaces',
       status: 200,
+      stream: true,
       handle: ({ user, request, response }) => events.serve(user, null, request, response),
     }),
     route({
@@ -198,6 +200,7 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
           default_image: facts.defaultImage,
           data_dir: facts.dataDir,
           home_store: facts.homeStore,
+          home_store_problem: live.homeStoreProblem(),
           disk: { free_bytes: disk.bavail * disk.bsize, total_bytes: disk.blocks * disk.bsize },
         }
       },

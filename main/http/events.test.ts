@@ -1,9 +1,11 @@
+import { buffer } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Workspace } from '../core/api.ts'
 import { startEdge, type Edge } from '../testing/edge.ts'
 import { listen, type Heard } from '../testing/events.ts'
 import { ALICE, BOB, idOf } from '../testing/rows.ts'
+import { openStream } from '../testing/send.ts'
 import { until } from '../testing/until.ts'
 
 let edge: Edge
@@ -36,11 +38,11 @@ describe('a stream', () => {
       'cache-control': 'no-store',
     })
     await until('the present', () => stream.names().includes('engine'))
-    expect(stream.names()).toEqual(['reset', 'state_changed A', 'state_changed B', 'engine'])
+    expect(stream.names()).toEqual(['reset', 'state_changed A', 'state_changed B', 'home_store', 'engine'])
     rename(b, 'B2')
     rename(a, 'A2')
-    await until('the changes', () => stream.names().length === 6)
-    expect(stream.names().slice(4)).toEqual(['state_changed B2', 'state_changed A2'])
+    await until('the changes', () => stream.names().length === 7)
+    expect(stream.names().slice(5)).toEqual(['state_changed B2', 'state_changed A2'])
   })
 
   test('tells all that there is to tell', async () => {
@@ -64,7 +66,7 @@ describe('a stream', () => {
     edge.bus.publish({ kind: 'error', id, errorInfo })
     edge.workspaces.remove(ALICE, id)
     await caughtUp(stream)
-    const heard = stream.heard.slice(3).map(({ name, data }) => ({ name, data }))
+    const heard = stream.heard.slice(4).map(({ name, data }) => ({ name, data }))
     expect(heard).toMatchObject([
       { name: 'progress', data: { id, progress: { step: 'STOPPING' } } },
       { name: 'progress', data: { id, progress: null } },
@@ -81,7 +83,14 @@ describe('a stream', () => {
     rename(mine, 'y')
     edge.live.setProgress(other, { step: 'STOPPING', started_at: '', done_bytes: null, total_bytes: null })
     await caughtUp(stream)
-    expect(stream.names()).toEqual(['reset', 'state_changed mine', 'engine', 'state_changed y', 'engine'])
+    expect(stream.names()).toEqual([
+      'reset',
+      'state_changed mine',
+      'home_store',
+      'engine',
+      'state_changed y',
+      'engine',
+    ])
   })
 
   test('never tells of somebody else’s, neither at first nor later nor when resumed', async () => {
@@ -126,19 +135,20 @@ describe('a stream that is resumed', () => {
       'state_changed x',
       'state_changed y',
       'state_changed z',
+      'home_store',
       'engine',
       'state_changed after',
       'engine',
     ])
   })
 
-  test('that missed nothing tells nothing but how the engine is', async () => {
+  test('that missed nothing tells nothing but how home store and engine are', async () => {
     edge.asleep(1)
     const first = await hear()
     await caughtUp(first)
     const second = await hear(lastId(first.heard))
     await caughtUp(second)
-    expect(second.names()).toEqual(['engine', 'engine'])
+    expect(second.names()).toEqual(['home_store', 'engine', 'engine'])
   })
 
   test.each<[string, () => string]>([
@@ -153,7 +163,7 @@ describe('a stream that is resumed', () => {
     engine('1')
     const stream = await hear(last())
     await until('the present', () => stream.names().includes('engine'))
-    expect(stream.names()).toEqual(['reset', 'state_changed A', 'engine'])
+    expect(stream.names()).toEqual(['reset', 'state_changed A', 'home_store', 'engine'])
   })
 
   test('after more events than are kept begins anew', async () => {
@@ -213,13 +223,26 @@ describe('a stream that is resumed', () => {
               .map(({ id, data }) => [id, (data as Workspace).name])
           }
           expect(told(pieces)).toEqual(told(steady.heard.slice(begun)))
-          const ids = pieces.filter(({ name }) => name !== 'engine').map(({ id }) => id)
+          const ids = pieces
+            .filter(({ name }) => name !== 'engine' && name !== 'home_store')
+            .map(({ id }) => id)
           expect(new Set(ids).size, 'nothing twice').toBe(ids.length)
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 8 },
     )
-  })
+  }, 30_000)
+})
+
+test('a client that does not read is cut off, and comes back for what it missed', async () => {
+  const slow = await openStream(`${edge.url}/api/v1/events`, { headers: edge.bearer })
+  const steady = await hear()
+  for (let n = 0; n < 30; n++) {
+    for (const part of 'abcde') engine(`${n}${part}`.padEnd(100_000))
+    await caughtUp(steady)
+  }
+  await expect(buffer(slow)).rejects.toThrow('aborted')
+  expect(steady.ended()).toBe(false)
 })
 
 test('a stream is kept alive by a heartbeat every thirty seconds', async () => {

@@ -9,6 +9,9 @@ const HEARTBEAT_MS = 30_000
 /** Events kept for clients that come back with `Last-Event-ID`. */
 const KEPT = 1_000
 
+/** A client that reads so slowly is cut off; with `Last-Event-ID` it comes back to what it missed. */
+const MAX_UNREAD_BYTES = 2 ** 20
+
 interface Message {
   /** Null: everybody's. */
   ownerId: string | null
@@ -35,22 +38,34 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
     if (!message) return
     kept.push(message)
     if (kept.length > KEPT) kept.shift()
-    for (const client of clients) if (concerns(message, client)) client.response.write(message.text)
+    for (const client of clients) if (concerns(message, client)) tell(client.response, message.text)
   })
   const heartbeat = setInterval(() => {
-    for (const { response } of clients) response.write(': heartbeat\n\n')
+    for (const { response } of clients) tell(response, ': heartbeat\n\n')
   }, HEARTBEAT_MS)
+
+  function tell(response: ServerResponse, text: string): void {
+    if (response.writableLength > MAX_UNREAD_BYTES) response.destroy()
+    else response.write(text)
+  }
 
   function format<Name extends ServerEventName>(name: Name, data: ServerEvents[Name], id = ''): string {
     return `${id && `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
   }
 
   function serialise(news: News): Message | undefined {
-    const id = `${runId}-${++sequence}`
+    const nextId = (): string => `${runId}-${++sequence}` // as many as there are messages
     if (news.kind === 'engine')
-      return { ownerId: null, workspaceId: null, text: format('engine', news.engine, id) }
+      return { ownerId: null, workspaceId: null, text: format('engine', news.engine, nextId()) }
+    if (news.kind === 'home_store')
+      return {
+        ownerId: null,
+        workspaceId: null,
+        text: format('home_store', { problem: news.problem }, nextId()),
+      }
     const found = workspaces.announced(news.id)
     if (!found) return undefined
+    const id = nextId()
     const text =
       news.kind === 'workspace'
         ? format('state_changed', found.workspace, id)
@@ -66,7 +81,7 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
 
   /** What came after the client's last event; undefined when that is no longer known. */
   function since(lastEventId: string | undefined): Message[] | undefined {
-    const [run, number] = lastEventId?.split('-') ?? []
+    const [, run, number] = /^(.+)-(\d+)$/.exec(lastEventId ?? '') ?? []
     const missed = sequence - Number(number)
     return run === runId && missed >= 0 && missed <= kept.length
       ? kept.slice(kept.length - missed)
@@ -94,6 +109,7 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
         for (const workspace of workspaces.all(user))
           if (only === null || workspace.id === only) response.write(format('state_changed', workspace))
       }
+      response.write(format('home_store', { problem: live.homeStoreProblem() }))
       response.write(format('engine', live.engine(), `${runId}-${sequence}`))
       clients.add(client)
       response.on('close', () => clients.delete(client))

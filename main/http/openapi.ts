@@ -28,13 +28,14 @@ function operation(route: Route): object {
     ],
     ...(route.body && {
       requestBody: {
-        required: true,
+        required: !route.body.safeParse(undefined).success,
         content: { 'application/json': { schema: schema(route.body, 'input') } },
       },
     }),
     responses: {
       [route.status]: {
         description: 'Success',
+        ...(route.stream && { content: { 'text/event-stream': { schema: { type: 'string' } } } }),
         ...(route.answer && { content: { 'application/json': { schema: schema(route.answer, 'output') } } }),
       },
       default: {

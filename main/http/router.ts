@@ -1,6 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { json } from 'node:stream/consumers'
-import { Readable } from 'node:stream'
 import type { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
@@ -8,6 +6,8 @@ import type { User } from '../db/accounts.ts'
 import { sendJson, sendProblem } from './problem.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
+/** For so long a body that is refused is still read: closing at once would take the answer from the client. */
+const LINGER_MS = 1_000
 
 /** What a handler is given: everything in it is validated. */
 export interface Call<Body = unknown, Query = unknown> {
@@ -23,7 +23,7 @@ export interface Call<Body = unknown, Query = unknown> {
 /**
  * One route of the API, as data: it is served, described in the OpenAPI document and checked by tests from this alone.
  * `path` may hold `{id}`, a workspace's. `status` and `answer` are the success; a handler that answers by itself
- * (a stream) returns nothing and names no `answer`.
+ * (`stream`) returns nothing and names no `answer`.
  */
 export interface Route {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
@@ -35,6 +35,8 @@ export interface Route {
   query?: z.ZodType
   status: number
   answer?: z.ZodType
+  /** Answers with server-sent events. */
+  stream?: true
   // A table of routes holds many types of calls; `route` below checks each against its own schemas.
   handle: (call: Call<never, never>) => unknown
 }
@@ -61,7 +63,7 @@ export interface RouterDeps {
 export function createRouter({ routes, authenticate, log }: RouterDeps) {
   const patterns = routes.map((route) => ({
     route,
-    pattern: new RegExp(`^${route.path.replace('{id}', '(?<id>[0-9a-z]{26})')}$`),
+    pattern: new RegExp(`^${route.path.replace('.', '\\.').replace('{id}', '(?<id>[0-9a-z]{26})')}$`),
   }))
 
   async function answer(
@@ -116,20 +118,33 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   if (encoding === undefined && Number(length ?? 0) === 0) return undefined
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
     throw new AppError('UNSUPPORTED_MEDIA_TYPE')
-  let bytes = 0
-  const limited = Readable.from(
-    (async function* () {
-      for await (const chunk of request) {
-        bytes += (chunk as Buffer).length
-        if (bytes > MAX_BODY_BYTES) throw new AppError('PAYLOAD_TOO_LARGE')
-        yield chunk as Buffer
-      }
-    })(),
-  )
+  if (Number(length ?? 0) > MAX_BODY_BYTES) throw tooLarge(request)
+  const text = new TextDecoder().decode(await readBytes(request))
   try {
-    return await json(limited)
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new AppError('INVALID_INPUT', 'The body is not JSON')
-    throw error
+    return JSON.parse(text)
+  } catch {
+    throw new AppError('INVALID_INPUT', 'The body is not JSON')
   }
+}
+
+function readBytes(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    request.on('data', function collect(chunk: Buffer) {
+      bytes += chunk.length
+      if (bytes <= MAX_BODY_BYTES) return void chunks.push(chunk)
+      request.off('data', collect)
+      reject(tooLarge(request))
+    })
+    request.on('end', () => resolve(Buffer.concat(chunks)))
+    request.on('error', reject)
+  })
+}
+
+function tooLarge(request: IncomingMessage): AppError {
+  request.resume()
+  const enough = setTimeout(() => request.destroy(), LINGER_MS)
+  request.once('close', () => clearTimeout(enough))
+  return new AppError('PAYLOAD_TOO_LARGE')
 }

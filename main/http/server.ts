@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { STATUS_CODES, createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import sirv from 'sirv'
@@ -7,7 +7,7 @@ import type { Logger } from '../core/logger.ts'
 import { parseAddress, type Address } from '../gateway/address.ts'
 import type { createGateway } from '../gateway/gateway.ts'
 import { refuseUpgrade } from '../gateway/proxy.ts'
-import { sendProblem } from './problem.ts'
+import { sendProblem, toProblem } from './problem.ts'
 
 const API = '/api/v1'
 const CSP =
@@ -40,9 +40,14 @@ export function createHttpServer({ api, gateway, rendererDir, log }: ServerDeps)
 
   const portOf = (): number => (server.address() as AddressInfo | null)?.port ?? 0
 
-  function addressOf({ rawHeaders, url = '' }: IncomingMessage): Address {
+  /** @throws {AppError} when the host or the path is none of ours. */
+  function addressOf({ rawHeaders, url = '' }: IncomingMessage): Exclude<Address, { kind: 'refused' }> {
     const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === 'host')
-    return parseAddress(hosts, url, portOf())
+    if (hosts.length > 1) throw new AppError('INVALID_INPUT', 'There is more than one Host header')
+    const address = parseAddress(hosts, url, portOf())
+    if (address.kind === 'refused')
+      throw new AppError(address.why === 'host' ? 'HOST_NOT_ALLOWED' : 'NOT_FOUND')
+    return address
   }
 
   function plain(request: IncomingMessage, response: ServerResponse, path: string, search: string): void {
@@ -59,8 +64,6 @@ export function createHttpServer({ api, gateway, rendererDir, log }: ServerDeps)
     response.on('error', () => response.destroy())
     try {
       const address = addressOf(request)
-      if (address.kind === 'refused')
-        throw new AppError(address.why === 'host' ? 'HOST_NOT_ALLOWED' : 'NOT_FOUND')
       if (address.kind === 'workspace') gateway.handle(request, response, address)
       else plain(request, response, address.path, address.search)
     } catch (error) {
@@ -72,11 +75,11 @@ export function createHttpServer({ api, gateway, rendererDir, log }: ServerDeps)
     try {
       const address = addressOf(request)
       if (address.kind === 'workspace') gateway.upgrade(request, socket, head, address)
-      else if (address.kind === 'refused' && address.why === 'host') refuseUpgrade(socket, 403, 'Forbidden')
       else refuseUpgrade(socket, 404, 'Not Found')
     } catch (error) {
-      log.error({ err: error }, 'an upgrade failed')
-      refuseUpgrade(socket, 500, 'Internal Server Error')
+      const { code, status } = toProblem(error)
+      if (code === 'INTERNAL') log.error({ err: error }, 'an upgrade failed')
+      refuseUpgrade(socket, status, STATUS_CODES[status] ?? '')
     }
   })
 

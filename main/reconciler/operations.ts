@@ -29,12 +29,21 @@ export const OPERATE: Record<Operation, (attempt: Attempt) => Promise<void>> = {
   async STARTING({ row, opId, runner, homeStore, onStep, cancelled }) {
     const onPull = (bytes: Bytes): void => onStep('PULLING_IMAGE', bytes)
     await runner.ensureImage(row.imageRef, onPull, cancelled)
+    await failpoint('starting.image-ready')
     let step: Progress['step'] | undefined
     const start = async (signal: AbortSignal): Promise<void> => {
-      await homeStore.seed(homeKey(row), opId, (unpack) => runner.readImageHome(row.imageRef, unpack))
       const { id, imageRef, cpus, memoryBytes } = row
+      // A home that is mounted must not be exchanged.
+      const { state } = await runner.observe(id)
+      if (state === 'absent' || state === 'dead')
+        await homeStore.seed(homeKey(row), opId, async (unpack) => {
+          await runner.readImageHome(imageRef, unpack)
+          signal.throwIfAborted()
+        })
+      signal.throwIfAborted()
+      const anew = row.errorInfo?.code === 'NOT_ANSWERING'
       await runner.start(
-        { id, imageRef, homePath: homeStore.pathOf(homeKey(row)), cpus, memoryBytes },
+        { id, imageRef, homePath: homeStore.pathOf(homeKey(row)), cpus, memoryBytes, anew },
         (begun) => onStep((step = begun)),
         signal,
       )

@@ -153,7 +153,7 @@ describe('in every situation', () => {
       const before = { ...s }
       expect(plan(Object.freeze(s))).toEqual(plan(before))
     }
-  })
+  }, 30_000)
 
   test('nothing is run, settled or failed while home or instance is unknown', () => {
     always((s, decision) => {

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { MAX_ATTEMPTS, type Level } from '../core/state.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
 import type { Db } from '../db/open.ts'
@@ -132,6 +132,12 @@ describe('the way up and down', () => {
     expect(row(id).lastAccessAt).toBeGreaterThanOrEqual(before)
   })
 
+  test('leaves no clock running once it sleeps', async () => {
+    await asleep()
+    await time.idle()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   test('every step is told while it is done, and none is left when it has ended', async () => {
     const steps: (string | null)[] = []
     plane.bus.subscribe((news) => {
@@ -150,6 +156,20 @@ describe('the way up and down', () => {
     expect(plane.live.progressOf(id)).toBeNull()
   })
 
+  test('so is every step of a stop and of a deletion', async () => {
+    const id = await running()
+    const steps: (string | null)[] = []
+    plane.bus.subscribe((news) => {
+      if (news.kind === 'progress') steps.push(news.progress?.step ?? null)
+    })
+    wish(id, 'STANDBY')
+    await time.until(at(id, 'STANDBY'))
+    remove(id)
+    await time.until(at(id, 'DELETED'))
+    await time.idle()
+    expect(steps).toEqual(['STOPPING', null, 'STOPPING', 'REMOVING', null])
+  })
+
   test('D12 workspaces do not wait for each other: one whose start never ends delays nobody', async () => {
     const gate = engine.hold('start')
     const slow = create()
@@ -159,6 +179,34 @@ describe('the way up and down', () => {
     expect(engine.count('start', other)).toBe(1)
     gate.open()
     await time.until(() => at(slow, 'RUNNING')() && at(other, 'RUNNING')())
+  })
+})
+
+describe('an archive', () => {
+  test('stands for its home no more once an instance is started on that', async () => {
+    const id = await asleep()
+    plane.table.writeObserved(id, { archiveKey: 'the/archive' })
+    plane.reconciler.enqueue(id)
+    await time.idle()
+    expect(row(id).archiveKey).toBe('the/archive')
+    const gate = engine.hold('start')
+    wish(id, 'RUNNING')
+    await time.until(gate.reached)
+    expect(row(id).archiveKey, 'before the instance can change anything').toBeNull()
+    gate.open()
+    await time.until(at(id, 'RUNNING', { archiveKey: null }))
+  })
+
+  test('is kept by everything else that is tried on it', async () => {
+    const id = await asleep()
+    rmSync(plane.homeOf(id), { recursive: true })
+    plane.table.writeObserved(id, { archiveKey: 'the/archive', status: 'PENDING' })
+    wish(id, 'RUNNING')
+    await time.until(at(id, 'ERROR'))
+    expect(row(id)).toMatchObject({ archiveKey: 'the/archive', errorInfo: { code: 'NOT_SUPPORTED' } })
+    remove(id)
+    await time.until(at(id, 'DELETED'))
+    expect(row(id).archiveKey, 'for the collector').toBe('the/archive')
   })
 })
 
@@ -219,10 +267,6 @@ describe('wishes during an operation', () => {
 
   test('in a storm of wishes there is one operation at a time, and the last wish wins', async () => {
     const ids = Array.from({ length: 5 }, create)
-    const most = new Map<string, number>()
-    plane.bus.subscribe((news) => {
-      if (news.kind === 'workspace') most.set(news.id, Math.max(most.get(news.id) ?? 0, engine.mostAtOnce()))
-    })
     for (let round = 0; round < 60; round++) {
       for (const [n, id] of ids.entries()) {
         wish(id, (round * 7 + n) % 3 === 0 ? 'RUNNING' : 'STANDBY')
@@ -252,6 +296,11 @@ describe('the pull of an image', () => {
     await time.until(() => plane.live.progressOf(id)?.step === 'PULLING_IMAGE')
     return id
   }
+
+  test('tells how far it is', async () => {
+    const id = await pulling()
+    expect(plane.live.progressOf(id)).toMatchObject({ done_bytes: 1, total_bytes: 2 })
+  })
 
   test('is cancelled by a stop, at once and without an error', async () => {
     const id = await pulling()
@@ -672,14 +721,16 @@ describe('failures', () => {
     expect(engine.count('start')).toBe(0)
   })
 
-  test('a start that never ends is given up after five minutes', async () => {
+  test.each(['hangs', 'is deaf'] as const)('a start that %s is given up after five minutes', async (how) => {
     const id = await asleep()
-    engine.failures.start = 'hangs'
+    engine.failures.start = how
     const begun = Date.now()
     wish(id, 'RUNNING')
     await time.until(() => row(id).errorCount === 1)
     expect(Date.now() - begun).toBe(5 * MINUTE)
     expect(row(id).errorInfo).toMatchObject({ code: 'TIMEOUT', operation: 'STARTING' })
+    await time.until(() => row(id).errorCount === 2)
+    if (how === 'hangs') expect(engine.mostAtOnce(), 'the first has ended').toBe(1)
   })
 
   test('a start that was done although it is said to have failed is a start (D10)', async () => {

@@ -9,7 +9,7 @@ import type { Bus } from '../events/bus.ts'
 import type { Live } from '../events/live.ts'
 import type { HomeStore } from '../home-store/home-store.ts'
 import type { Bytes, Runner } from '../runner/runner.ts'
-import { homeKey, observe, reached, type Seen } from './observe.ts'
+import { createObserver, homeKey, reached, type Seen } from './observe.ts'
 import { OPERATE } from './operations.ts'
 import { ASK_AGAIN_MS, plan, retryAt, type Plan } from './plan.ts'
 import { createQueue } from './queue.ts'
@@ -40,6 +40,7 @@ export type Reconciler = ReturnType<typeof createReconciler>
  */
 export function createReconciler(deps: ReconcilerDeps) {
   const { table, runner, homeStore, bus, live, log, now } = deps
+  const observe = createObserver(deps)
   const queue = createQueue(pass, (id, error) => log.error({ id, err: error }, 'a pass failed'))
   const pulls = new Map<string, AbortController>()
   let resync: NodeJS.Timeout | undefined
@@ -57,7 +58,7 @@ export function createReconciler(deps: ReconcilerDeps) {
   async function pass(id: string): Promise<number | undefined> {
     const row = table.get(id)
     if (!row || row.status === 'DELETED') return undefined
-    const seen = await observe(row, deps)
+    const seen = await observe(row)
     if (table.get(id)?.wish !== row.wish) return 0 // a wish came meanwhile: nothing begins on an older one
     const decision = plan({
       home: seen.home,
@@ -119,7 +120,7 @@ export function createReconciler(deps: ReconcilerDeps) {
         onStep: (step, bytes) => showStep(row.id, step, bytes),
       })
       await failpoint('reconciler.executed')
-      const seen = await observe(row, deps)
+      const seen = await observe(row)
       const done = reached(operation, seen)
       if (done === 'unknown') return 0 // it stays claimed until its result can be seen
       if (!done) throw new AppError('INTERNAL', `${operation} ended, but its result is not to be seen`)

@@ -9,8 +9,10 @@ export const LABEL_RUN = 'io.berth.run'
 
 /** Where code-server listens inside a container whose port is published. */
 export const PORT = 8080
-/** Mounted from the instance's run directory: its configuration, and its socket where there is one. */
-const RUN_DIR = '/run/berth'
+/** Mounted: code-server's configuration, for reading alone, and where it makes its socket. */
+const CONFIG_DIR = '/run/berth'
+const SOCKET_DIR = '/run/berth-socket'
+export const CONFIG_NAME = 'config.yaml'
 export const SOCKET_NAME = 's'
 
 export const containerName = (id: string): string => `ws-${id}`
@@ -19,7 +21,7 @@ export const containerName = (id: string): string => `ws-${id}`
 export function codeServerConfig(secret: string | undefined): string {
   const listen =
     secret === undefined
-      ? { socket: `${RUN_DIR}/${SOCKET_NAME}`, 'socket-mode': '600', auth: 'none' }
+      ? { socket: `${SOCKET_DIR}/${SOCKET_NAME}`, 'socket-mode': '600', auth: 'none' }
       : {
           'bind-addr': `0.0.0.0:${PORT}`,
           auth: 'password',
@@ -37,11 +39,12 @@ export function codeServerConfig(secret: string | undefined): string {
 
 /** The container of an instance: limited, without privileges, and with nothing of the host but its home. */
 export function containerSpec(
-  spec: InstanceSpec,
+  spec: Omit<InstanceSpec, 'anew'>,
   context: {
     labels: Record<string, string>
     network: string
-    runDir: string
+    configDir: string
+    socketDir: string
     identity: Identity | undefined
     published: boolean
   },
@@ -55,14 +58,17 @@ export function containerSpec(
     Env: ['HOME=/home/coder', 'USER=coder'],
     WorkingDir: '/home/coder',
     Entrypoint: ['code-server'],
-    Cmd: ['--config', `${RUN_DIR}/config.yaml`, '/home/coder'],
+    Cmd: ['--config', `${CONFIG_DIR}/${CONFIG_NAME}`, '/home/coder'],
     ...(context.published && { ExposedPorts: { [`${PORT}/tcp`]: {} } }),
     HostConfig: {
       Init: true, // reaps what terminals leave, and passes SIGTERM on
       Mounts: [
         // A mount (unlike a bind) fails when its source is missing, instead of making an empty one.
         { Type: 'bind', Source: spec.homePath, Target: '/home/coder' },
-        { Type: 'bind', Source: context.runDir, Target: RUN_DIR },
+        { Type: 'bind', Source: context.configDir, Target: CONFIG_DIR, ReadOnly: true },
+        ...(context.published
+          ? []
+          : [{ Type: 'bind' as const, Source: context.socketDir, Target: SOCKET_DIR }]),
       ],
       NetworkMode: context.network,
       ...(context.published && {

@@ -1,6 +1,4 @@
-import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
@@ -13,8 +11,6 @@ import {
   LABEL_RUN,
   LABEL_WORKSPACE,
   PORT,
-  SOCKET_NAME,
-  codeServerConfig,
   containerName,
   containerSpec,
 } from './container-spec.ts'
@@ -22,17 +18,17 @@ import { engineError, messageOf, statusOf } from './engine-errors.ts'
 import { ensureImage } from './image.ts'
 import { nameUser, type Identity } from './name-user.ts'
 import { answers } from './probe.ts'
+import { createRunDirs } from './run-dir.ts'
 import { watchEngine } from './watch.ts'
 import type { Instance, InstanceSpec, Runner, StartStep } from './runner.ts'
 
-/** A Unix socket's path, with its end, has 108 bytes on Linux. */
-const SOCKET_PATH_MAX = 107
 const STOP_GRACE_SECONDS = 10
 const PROBE_MS = 5_000
 const POLL_MS = 25
 
 interface EngineInfo {
   NCPU: number
+  SecurityOptions?: string[]
   OperatingSystem: string
 }
 
@@ -63,8 +59,7 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
   const run = randomBytes(8).toString('hex')
   let networkReady: Promise<void> | undefined
 
-  const runDirOf = (id: string): string => join(options.runDir, id)
-  const socketOf = (id: string): string => join(runDirOf(id), SOCKET_NAME)
+  const runDirs = createRunDirs(options.runDir, identity)
 
   /** Our container, even if somebody has renamed it; `foreign` when one that is not ours, and so not to be touched, has the name. */
   async function find(id: string): Promise<Docker.ContainerInspectInfo | 'foreign' | undefined> {
@@ -113,7 +108,7 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     // Asked twice: one slow answer on a busy machine must not cost a person their terminals.
     const ready = upstream && ((await answers(upstream, PROBE_MS)) || (await answers(upstream, PROBE_MS)))
     if (upstream && ready) upstreams.set(id, upstream)
-    else upstreams.delete(id)
+    else forget(id)
     if (!info) return { state: 'absent' }
     if (!info.State.Running) return { state: 'dead', ending: await endingOf(info) }
     return { state: ready ? 'answering' : 'unready' }
@@ -122,26 +117,25 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
   /** Read from the engine and the run directory each time: a host port may pass to another workspace. */
   async function resolve(id: string, info: Docker.ContainerInspectInfo): Promise<Upstream | undefined> {
     const binding = info.NetworkSettings.Ports[`${PORT}/tcp`]?.[0]
-    if (!binding) return { socketPath: socketOf(id) }
-    const secret = await readSecret(id)
-    if (secret === undefined) return undefined
-    return {
-      host: '127.0.0.1',
-      port: Number(binding.HostPort),
-      cookie: `code-server-session=${encodeURIComponent(secret)}`,
+    if (!binding) {
+      const socketPath = runDirs.socketPath(id)
+      return socketPath === undefined ? undefined : { socketPath }
     }
+    const secret = await runDirs.secret(id)
+    if (secret === undefined) return undefined
+    const cookie = `code-server-session=${encodeURIComponent(secret)}`
+    return { host: '127.0.0.1', port: Number(binding.HostPort), cookie }
   }
 
-  async function readSecret(id: string): Promise<string | undefined> {
-    try {
-      const config = JSON.parse(await readFile(join(runDirOf(id), 'config.yaml'), 'utf8')) as Record<
-        string,
-        unknown
-      >
-      return typeof config['hashed-password'] === 'string' ? config['hashed-password'] : undefined
-    } catch {
-      return undefined // the instance then counts as not answering, and is made anew
-    }
+  function forget(id: string): void {
+    upstreams.delete(id)
+    runDirs.unpin(id)
+  }
+
+  /** True for a container that runs and can be waited for; without its secret a published port never opens. */
+  async function isAlive(id: string, info: Docker.ContainerInspectInfo | undefined): Promise<boolean> {
+    if (!info?.State.Running) return false
+    return info.NetworkSettings.Ports[`${PORT}/tcp`] === undefined || (await runDirs.secret(id)) !== undefined
   }
 
   async function endingOf({ Id, State }: Docker.ContainerInspectInfo): Promise<string> {
@@ -165,23 +159,28 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     signal: AbortSignal,
   ): Promise<void> {
     const found = await inspect(spec.id)
-    const alive = found?.State.Running === true && (await resolve(spec.id, found)) !== undefined
-    if (!alive) {
+    const kept = !spec.anew && (await isAlive(spec.id, found))
+    if (!kept) {
       onStep('CREATING_CONTAINER')
-      await ensureNetwork()
       const engine = await info()
-      const published = options.upstream === 'port' || !sharesKernel(engine) || socketPathTooLong(spec.id)
-      await prepareRunDir(spec.id, published)
-      await failpoint('starting.prepared')
+      requireOwnUsers(engine)
+      await ensureNetwork()
+      await failpoint('starting.network-ready')
+      // A call that came back after its time is over does no more; nor does what follows it.
+      signal.throwIfAborted()
       if (found) await remove(spec.id, found.Id)
       await failpoint('starting.removed-remains')
+      const published = options.upstream === 'port' || !sharesKernel(engine)
+      await runDirs.prepare(spec.id, published)
+      await failpoint('starting.prepared')
+      signal.throwIfAborted()
       // The engine refuses more CPUs than it has.
-      await create({ ...spec, cpus: Math.min(spec.cpus, engine.NCPU) }, published)
+      await create({ ...spec, cpus: Math.min(spec.cpus, engine.NCPU) }, published, signal)
     }
     onStep('WAITING_FOR_EDITOR')
     const ending = await untilAnswering(spec.id, signal)
     if (ending !== undefined)
-      throw alive
+      throw kept
         ? new AppError('INSTANCE_DIED', `The container ended by itself (${ending})`)
         : new AppError('CONTAINER_EXITED', `The container ended at once: ${ending}`)
     await failpoint('starting.answered')
@@ -193,7 +192,13 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     return local && process.platform === 'linux' && !/docker desktop/i.test(engine.OperatingSystem)
   }
 
-  const socketPathTooLong = (id: string): boolean => Buffer.byteLength(socketOf(id)) > SOCKET_PATH_MAX
+  /** Rootless engines and remapped users have other numbers for everybody: files would belong to nobody. */
+  function requireOwnUsers({ SecurityOptions = [] }: EngineInfo): void {
+    if (identity && SecurityOptions.some((option) => /name=(rootless|userns)/.test(option)))
+      throw new AppError('NOT_SUPPORTED', 'This Docker Engine runs rootless or with remapped users', {
+        hint: 'Use an engine with ordinary users (DOCKER_HOST or "docker context use" name it), then retry.',
+      })
+  }
 
   async function info(): Promise<EngineInfo> {
     try {
@@ -203,28 +208,26 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     }
   }
 
-  /** An empty directory with code-server's configuration. */
-  async function prepareRunDir(id: string, published: boolean): Promise<void> {
-    const secret = published ? `$argon2id$${randomBytes(32).toString('hex')}` : undefined
-    const dir = runDirOf(id)
-    await rm(dir, { recursive: true, force: true })
-    await mkdir(dir, { recursive: true, mode: 0o700 })
-    await writeFile(join(dir, 'config.yaml'), codeServerConfig(secret), { mode: 0o600 })
-    if (identity && process.getuid?.() === 0)
-      for (const path of [dir, join(dir, 'config.yaml')]) await chown(path, identity.uid, identity.gid)
-  }
-
-  async function create(spec: InstanceSpec, published: boolean): Promise<void> {
+  async function create(spec: InstanceSpec, published: boolean, signal: AbortSignal): Promise<void> {
     try {
       const container = await docker.createContainer(
-        containerSpec(spec, { labels, network, runDir: runDirOf(spec.id), identity, published }),
+        containerSpec(spec, {
+          labels,
+          network,
+          configDir: runDirs.configDir(spec.id),
+          socketDir: runDirs.socketDir(spec.id),
+          identity,
+          published,
+        }),
       )
       await failpoint('starting.created')
-      if (identity && identity.uid !== 1000) await nameUser(container, identity)
+      if (identity && (identity.uid !== 1000 || identity.gid !== 1000)) await nameUser(container, identity)
       await failpoint('starting.named-user')
+      signal.throwIfAborted()
       await container.start()
       await failpoint('starting.started')
     } catch (error) {
+      signal.throwIfAborted()
       if (statusOf(error) === 404 && /no such image/i.test(messageOf(error)))
         throw new AppError('IMAGE_NOT_FOUND', `The image ${spec.imageRef} is not there`, { cause: error })
       throw engineError(error)
@@ -233,25 +236,24 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
 
   /** Resolves once code-server answers, or to how its container ended. */
   async function untilAnswering(id: string, signal: AbortSignal): Promise<string | undefined> {
+    let info: Docker.ContainerInspectInfo | undefined
     for (let round = 0; ; round++) {
       signal.throwIfAborted()
       // The socket of a container that ended says nothing: look at the container itself now and then.
       if (round % 20 === 0) {
-        const info = await inspect(id)
+        info = await inspect(id)
         if (!info) return 'it was removed'
         if (!info.State.Running) return endingOf(info)
         if (info.State.Paused) await docker.getContainer(info.Id).unpause()
-        const upstream = await resolve(id, info)
-        if (upstream) upstreams.set(id, upstream)
       }
-      const upstream = upstreams.get(id)
-      if (upstream && (await answers(upstream, PROBE_MS))) return undefined
+      const upstream = info && (await resolve(id, info))
+      if (upstream && (await answers(upstream, PROBE_MS))) return void upstreams.set(id, upstream)
       await sleep(POLL_MS)
     }
   }
 
   async function remove(id: string, container: string): Promise<void> {
-    upstreams.delete(id)
+    forget(id)
     try {
       await docker.getContainer(container).remove({ force: true, v: true })
     } catch (error) {
@@ -283,7 +285,7 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     }
     await failpoint('stopping.stopped')
     if (info) await remove(id, info.Id)
-    await rm(runDirOf(id), { recursive: true, force: true })
+    await runDirs.remove(id)
     await failpoint('stopping.removed')
   }
 
@@ -320,6 +322,7 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
         throw engineError(error)
       })
     try {
+      await failpoint('starting.seed-created')
       const archive = await container.getArchive({ path: '/home/coder' }).catch((error: unknown) => {
         if (statusOf(error) !== 404) throw engineError(error)
       })
@@ -337,8 +340,12 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     ensureImage: (ref, onProgress, signal) => ensureImage(docker, ref, onProgress, signal),
     upstream: (id) => upstreams.get(id),
 
-    async tidy() {
+    async tidy(isDeleted) {
       try {
+        // Of a start that the engine answered only after the workspace was gone.
+        for (const { Id, Labels } of await list(`${LABEL_PURPOSE}=instance`))
+          if (isDeleted(Labels[LABEL_WORKSPACE] ?? ''))
+            await docker.getContainer(Id).remove({ force: true, v: true })
         for (const { Id, Labels } of await list(`${LABEL_PURPOSE}=seed`))
           if (Labels[LABEL_RUN] !== run) await docker.getContainer(Id).remove({ force: true, v: true })
       } catch (error) {

@@ -6,6 +6,7 @@ import type { Workspace } from '../core/api.ts'
 import { createClient, type Client } from '../testing/client.ts'
 import { containersOf } from '../testing/containers.ts'
 import { canRunEngine, createEngine, type OwnEngine } from '../testing/engine.ts'
+import type { Headless } from '../testing/headless.ts'
 import { useBench } from '../testing/harness.ts'
 import { finished, slimFileSystem } from '../testing/images.ts'
 import { stays, until } from '../testing/until.ts'
@@ -15,24 +16,28 @@ const IMAGE = 'berth-slim:1'
 
 describe.skipIf(!canRunEngine)('with an engine of its own', () => {
   let engine: OwnEngine
+  let dataDir: string
+  let headless: Headless
   let plane: Client
   beforeAll(async () => {
     const dir = await bench.dir()
     const files = slimFileSystem(bench.docker, { ref: await bench.image('tiny'), dir, labels: bench.labels })
     engine = await createEngine(await bench.dir())
-    bench.atEnd(() => engine.stop('SIGTERM'))
+    bench.atEnd(engine.close)
     const [repo, tag] = IMAGE.split(':')
     await finished(
       engine.docker,
       await engine.docker.importImage(createReadStream(await files), { repo, tag }),
     )
-    const headless = await bench.serve(
-      { 'data-dir': join(await bench.dir(), 'data'), image: IMAGE },
-      { env: { DOCKER_HOST: engine.host } },
-    )
+    dataDir = join(await bench.dir(), 'data')
+    await serve()
+  })
+
+  async function serve(): Promise<void> {
+    headless = await bench.serve({ 'data-dir': dataDir, image: IMAGE }, { env: { DOCKER_HOST: engine.host } })
     if (!headless.ready) throw new Error(headless.stderr())
     plane = createClient(headless.ready)
-  })
+  }
 
   const isReachable = async (): Promise<boolean> => (await plane.system()).engine.reachable
 
@@ -123,5 +128,25 @@ describe.skipIf(!canRunEngine)('with an engine of its own', () => {
     }
     await plane.untilIn(awake.id, 'STANDBY')
     expect(await containersOf(engine.docker, awake.id)).toEqual([])
+  })
+
+  test('a control plane that starts before it waits for it', async () => {
+    const awake = await withFile()
+    await engine.stop('SIGTERM')
+    headless.kill('SIGKILL')
+    await headless.ended
+
+    await serve()
+    const { engine: told } = await plane.system()
+    expect(told.reachable).toBe(false)
+    const created = await plane.create()
+    const look = async (): Promise<unknown> => [await plane.get(awake.id), await plane.get(created.id)]
+    await stays('as it was', 3_000, look)
+    expect(await readFile(awake.file, 'utf8')).toBe('precious')
+
+    await engine.start()
+    await plane.untilIn(awake.id, 'RUNNING')
+    await plane.untilIn(created.id, 'RUNNING')
+    expect(await readFile(awake.file, 'utf8')).toBe('precious')
   })
 })

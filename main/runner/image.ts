@@ -7,6 +7,8 @@ import type { Bytes } from './runner.ts'
 const SILENCE_MS = 2 * 60_000
 /** Progress is told at most this often; the engine speaks far oftener. */
 const TELL_MS = 200
+/** An engine that takes longer to say whether it has an image is not there. */
+const ANSWER_MS = 30_000
 
 interface PullEvent {
   id?: string
@@ -16,14 +18,24 @@ interface PullEvent {
 }
 
 /** True when the engine has the image. */
-async function hasImage(docker: Docker, ref: string): Promise<boolean> {
+async function hasImage(docker: Docker, ref: string, signal: AbortSignal): Promise<boolean> {
   try {
-    await docker.getImage(ref).inspect()
+    await inTime(docker.getImage(ref).inspect(), signal)
     return true
   } catch (error) {
     if (statusOf(error) === 404) return false
     throw engineError(error)
   }
+}
+
+/** The engine's answer, unless it takes too long or is no longer wanted. */
+function inTime<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const silence = AbortSignal.timeout(ANSWER_MS)
+    silence.onabort = () => reject(new AppError('DOCKER_UNREACHABLE', 'Docker does not answer'))
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: silence })
+    answer.then(resolve, reject)
+  })
 }
 
 /**
@@ -36,7 +48,7 @@ export async function ensureImage(
   onProgress: (bytes: Bytes) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  if (await hasImage(docker, ref)) return
+  if (await hasImage(docker, ref, signal)) return
   const silence = new AbortController()
   const watchdog = setTimeout(() => silence.abort(), SILENCE_MS)
   const layers = new Map<string, Bytes>()
@@ -66,7 +78,7 @@ export async function ensureImage(
     clearTimeout(watchdog)
   }
   // The engine ends some failed pulls without an error.
-  if (!(await hasImage(docker, ref)))
+  if (!(await hasImage(docker, ref, signal)))
     throw new AppError('IMAGE_PULL_FAILED', `${ref} is not there after its pull`)
 }
 

@@ -37,8 +37,9 @@ test('every container is confined, as the engine tells it', async () => {
     const container = await containerOf(docker, id)
     expect(confinementFaults(container!)).toEqual([])
     expect(container!.NetworkSettings.Ports).toEqual({})
+    const runDir = join(plane.dataDir, 'run', id)
     expect(container!.Mounts.map(({ Source }) => Source).sort()).toEqual(
-      [home_path, join(plane.dataDir, 'run', id)].sort(),
+      [home_path, join(runDir, 'config'), join(runDir, 'socket')].sort(),
     )
   }
 })
@@ -87,6 +88,23 @@ describe('a container cannot reach', () => {
       open.close()
     }
   })
+})
+
+test('a container cannot lead the gateway to another socket of this machine', async () => {
+  const { id } = await plane.running()
+  const targets = ['/var/run/docker.sock', join(plane.dataDir, 'run', mine.id, 'socket', 's')]
+  for (const target of targets) {
+    const swap = `cd /run/berth-socket && rm -f s && ln -s ${target} s`
+    expect((await exec(docker, id, swap)).code).toBe(0)
+    for (const path of ['/_ping', '/version', '/healthz']) {
+      const answer = await plane.visit(id, path)
+      expect([target, path, answer.text]).not.toEqual([
+        target,
+        path,
+        expect.stringMatching(/^OK$|ApiVersion/),
+      ])
+    }
+  }
 })
 
 test('no secret can be read from the engine', async () => {

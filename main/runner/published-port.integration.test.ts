@@ -6,7 +6,7 @@ import { confinementFaults, containerOf, exec } from '../testing/containers.ts'
 import { useBench, type Plane } from '../testing/harness.ts'
 import { connect, send } from '../testing/send.ts'
 import { until } from '../testing/until.ts'
-import { PORT, containerName } from './container-spec.ts'
+import { CONFIG_NAME, PORT, containerName } from './container-spec.ts'
 
 const bench = useBench()
 const { docker } = bench
@@ -31,7 +31,7 @@ const directUrl = async (of: Workspace): Promise<string> =>
 
 /** The cookie that opens it: what the gateway alone should know. */
 async function cookieOf({ id }: Workspace): Promise<string> {
-  const config = JSON.parse(await readFile(join(plane.dataDir, 'run', id, 'config.yaml'), 'utf8'))
+  const config = JSON.parse(await readFile(join(plane.dataDir, 'run', id, 'config', CONFIG_NAME), 'utf8'))
   return `code-server-session=${encodeURIComponent(String(config['hashed-password']))}`
 }
 
@@ -116,19 +116,4 @@ test('an instance outlives the control plane, and its secret is read again', asy
   const socket = await plane.connect(workspace.id, { origin: plane.url })
   if (typeof socket === 'number') throw new Error(`refused with ${socket}`)
   socket.terminate()
-})
-
-test('where a socket would have too long a path, a port takes its place', async () => {
-  const dataDir = join(
-    await bench.dir(),
-    'a data directory of a name with spaces, ümlauts and no end'.repeat(2),
-  )
-  const distant = await bench.plane({ 'data-dir': dataDir, image: await bench.image('tiny') })
-  const { id, home_path } = await distant.running()
-  expect(home_path).toContain(dataDir)
-  expect(await publishedAt(await distant.get(id))).toEqual([
-    { HostIp: '127.0.0.1', HostPort: expect.any(String) },
-  ])
-  expect((await distant.visit(id, '/healthz')).status).toBe(200)
-  expect((await exec(docker, id, 'cat .bashrc')).code).toBe(0)
 })

@@ -67,7 +67,7 @@ test('a stop cancels the pull, and a start takes it up again', async () => {
     error_info: null,
     progress: null,
   })
-  expect(Date.now() - asked).toBeLessThan(5_000)
+  expect(Date.now() - asked).toBeLessThan(20_000)
   await until('nothing is downloaded any more', () => registry.downloads() === 0)
   expect(await containersOf(docker, id)).toEqual([])
 

@@ -10,6 +10,8 @@ export interface InstanceSpec {
   homePath: string
   cpus: number
   memoryBytes: number
+  /** Whether a container that runs already is replaced: it was waited for in vain. */
+  anew: boolean
 }
 
 export interface Instance {
@@ -45,8 +47,8 @@ export interface Runner {
   stop(id: string, signal: AbortSignal): Promise<void>
   /** Of an instance that answered when it was last observed. */
   upstream(id: string): Upstream | undefined
-  /** Removes what a crash may have left and no workspace refers to. */
-  tidy(): Promise<void>
+  /** Removes what a crash, or an answer that came too late, may have left behind. */
+  tidy(isDeleted: (id: string) => boolean): Promise<void>
   /** Follows the engine until `close`: hints that a workspace changed, and news of the engine itself. */
   watch(on: { changed: (id: string) => void; engine: (engine: Engine) => void }): { close: () => void }
 }

@@ -29,16 +29,16 @@ async function createRunner(): Promise<Runner> {
 
 test('tidying up, which may come at any moment, leaves a seed that is in use alone', async () => {
   const runner = await createRunner()
-  let reading = true
+  const read = new AbortController()
   const tidying = (async () => {
-    while (reading) await runner.tidy()
+    while (!read.signal.aborted) await runner.tidy(() => false)
   })()
   for (let n = 0; n < 5; n++) {
     let bytes = 0
     await runner.readImageHome(tiny, async (tar) => void (bytes = (await buffer(tar)).length))
     expect(bytes).toBeGreaterThan(0)
   }
-  reading = false
+  read.abort()
   await tidying
   expect(await seedsOf(docker, bench.label)).toEqual([])
 })
@@ -46,7 +46,7 @@ test('tidying up, which may come at any moment, leaves a seed that is in use alo
 test('tidying up removes the seeds of an earlier process', async () => {
   const earlier = await createRunner()
   await earlier.readImageHome(tiny, async () => {
-    await (await createRunner()).tidy()
+    await (await createRunner()).tidy(() => false)
     expect(await seedsOf(docker, bench.label)).toEqual([])
   })
 })

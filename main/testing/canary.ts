@@ -62,6 +62,7 @@ export async function startCanary(kind: 'socket' | 'port' = 'socket') {
 export async function startRawCanary(
   text: string | Buffer,
   then: (socket: Socket) => void = (socket) => socket.end(),
+  kind: 'socket' | 'port' = 'socket',
 ): Promise<Upstream> {
   const sockets = new Set<Socket>()
   const server = createRawServer((socket) => {
@@ -69,7 +70,7 @@ export async function startRawCanary(
     socket.on('error', () => undefined)
     socket.once('data', () => socket.write(text, () => then(socket)))
   })
-  const upstream = await listen(server, 'socket')
+  const upstream = await listen(server, kind)
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy()
     server.close()

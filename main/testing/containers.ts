@@ -93,14 +93,13 @@ export const seedsOf = (docker: Docker, label: string): Promise<Docker.Container
 /** What is wrong with how a workspace's container is confined: nothing, one hopes. */
 export function confinementFaults(container: Docker.ContainerInspectInfo): string[] {
   const { HostConfig: host, Config: config, Mounts: mounts, NetworkSettings: network } = container
+  const { CapDrop, SecurityOpt } = host as { CapDrop?: string[]; SecurityOpt?: string[] }
   const id = config.Labels[LABEL_WORKSPACE] ?? ''
-  const sources = Object.fromEntries(
-    mounts.map(({ Type, Source, Destination }) => [`${Type} ${Destination}`, Source]),
-  )
   const bindings = Object.values((host.PortBindings ?? {}) as Record<string, { HostIp: string }[]>).flat()
+  const published = bindings.length > 0
   const wanted: Record<string, boolean> = {
-    'all capabilities dropped': host.CapDrop?.join() === 'ALL' && !host.CapAdd?.length,
-    'no new privileges': host.SecurityOpt?.join() === 'no-new-privileges',
+    'all capabilities dropped': CapDrop?.join() === 'ALL' && !host.CapAdd?.length,
+    'no new privileges': SecurityOpt?.join() === 'no-new-privileges',
     'not privileged': !host.Privileged,
     'a limit of processes': (host.PidsLimit ?? 0) > 0,
     'a limit of memory, swap included': (host.Memory ?? 0) > 0 && host.Memory === host.MemorySwap,
@@ -108,10 +107,18 @@ export function confinementFaults(container: Docker.ContainerInspectInfo): strin
     'a limit of its log':
       host.LogConfig?.Config['max-size'] !== undefined && host.LogConfig.Config['max-file'] !== undefined,
     'a user that is not root': /^(coder|[1-9]\d*:[1-9]\d*)$/.test(config.User),
-    'nothing of the host but its home and its run directory':
-      mounts.length === 2 &&
-      sources['bind /home/coder']?.endsWith(`/workspaces/${id}/home`) === true &&
-      sources['bind /run/berth']?.endsWith(`/run/${id}`) === true,
+    'nothing of the host but its home, its configuration and the place of its socket':
+      mounts
+        .map(({ Type, Destination, RW }) => `${Type} ${Destination} ${RW ? 'rw' : 'ro'}`)
+        .sort()
+        .join() ===
+        [
+          'bind /home/coder rw',
+          'bind /run/berth ro',
+          ...(published ? [] : ['bind /run/berth-socket rw']),
+        ].join() &&
+      mounts.every(({ Source }) => /\/(workspaces\/\w+\/home|run\/\w+\/(config|socket))$/.test(Source)) &&
+      mounts.every(({ Source }) => Source.includes(`/${id}/`)),
     'no devices': !host.Devices?.length && !host.DeviceRequests?.length,
     'no namespace of the host':
       !host.PidMode && !host.UTSMode && !host.UsernsMode && ['', 'private'].includes(host.IpcMode ?? ''),

@@ -37,7 +37,7 @@ export async function startEdge() {
   const db = memoryDb()
   const log = createQuietLog()
   const table = createWorkspaceTable(db)
-  const bus = createBus()
+  const bus = createBus((error) => log.error({ err: error }, 'a listener failed'))
   const live = createLive(bus)
   const sessions = createSessions({
     accounts: createAccountTable(db),
@@ -85,6 +85,7 @@ export async function startEdge() {
     doubt: (id) => void enqueued.push(id),
     serveEvents: (user, id, request, response) => events.serve(user, id, request, response),
     sendProblem: (response, error) => sendProblem(response, error, log),
+    log,
   })
   const entryUrl = (id: string, path: string, code: string): string =>
     `${workspaceOrigin(id, server.port())}${workspacePath(id)}${path}?berth-code=${code}`

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, open, readFile } from 'node:fs/promises'
+import { mkdir, open, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import Docker from 'dockerode'
 import { until } from './until.ts'
@@ -13,9 +13,9 @@ export interface OwnEngine {
   start: () => Promise<void>
   /** As `systemctl stop docker` does (SIGTERM), or all at once (SIGKILL). */
   stop: (signal: 'SIGTERM' | 'SIGKILL') => Promise<void>
+  /** Stops it for good. */
+  close: () => Promise<void>
 }
-
-const PIDFILE = 'dockerd.pid'
 
 /** Whether this machine lets the tests run one. */
 export const canRunEngine =
@@ -31,11 +31,11 @@ export async function createEngine(dir: string): Promise<OwnEngine> {
 
   async function start(): Promise<void> {
     const log = await open(join(dir, 'dockerd.log'), 'a')
-    // In namespaces of its own: its bridges, firewall and mounts are nobody else's, and go with it.
+    // In a network of its own: its bridges and firewall rules are nobody else's.
     child = spawn(
       'unshare',
       [
-        ...['--net', '--mount', 'dockerd', '--host', `unix://${socketPath}`, '--pidfile', join(dir, PIDFILE)],
+        ...['--net', 'dockerd', '--host', `unix://${socketPath}`, '--pidfile', join(dir, 'dockerd.pid')],
         ...['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec')],
       ],
       { stdio: ['ignore', log.fd, log.fd] },
@@ -57,16 +57,52 @@ export async function createEngine(dir: string): Promise<OwnEngine> {
     await exit
   }
 
+  async function close(): Promise<void> {
+    await stop('SIGTERM')
+    await untilLeft(dir)
+  }
+
   await start()
-  return { docker, host: `unix://${socketPath}`, start, stop }
+  return { docker, host: `unix://${socketPath}`, start, stop, close }
 }
 
-/** Ends the engine that a run which was killed has left in `dir`, if it has. */
-export async function endLeftEngine(dir: string): Promise<void> {
-  const pid = await readFile(join(dir, PIDFILE), 'utf8').catch(() => undefined)
-  const isIt = async (): Promise<boolean> =>
-    pid !== undefined && (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(dir)
-  if (!(await isIt())) return
-  process.kill(Number(pid), 'SIGTERM')
-  await until('the left engine has ended', async () => !(await isIt()))
+/** Ends what a run that was killed has left running with `dir`: its control plane, its engine, its engine's containers. */
+export async function endLeft(dir: string): Promise<void> {
+  const left = await processesOf(dir)
+  const engine = left.find(({ command }) => command.startsWith('dockerd '))
+  if (engine) {
+    process.kill(engine.pid, 'SIGTERM') // it ends its containers itself
+    await until(
+      'the left engine has ended',
+      async () => !(await processesOf(dir)).some(({ pid }) => pid === engine.pid),
+    )
+  }
+  for (const { pid } of await processesOf(dir)) {
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
+    for (const one of [...children.split(' ').filter(Boolean).map(Number), pid]) process.kill(one, 'SIGKILL')
+  }
+  await untilLeft(dir)
+}
+
+/** Waits until no process uses `dir` any more, and takes away the mounts that a killed engine leaves there. */
+async function untilLeft(dir: string): Promise<void> {
+  let left: unknown
+  await until(`nobody uses ${dir}`, async () => (left = await processesOf(dir)).length === 0, {
+    last: () => left,
+  })
+  const mounts = await readFile('/proc/self/mounts', 'utf8').catch(() => '')
+  for (const [, path = ''] of mounts.split('\n').map((line) => line.split(' ')))
+    if (path.startsWith(`${dir}/`)) spawnSync('umount', ['--lazy', path])
+}
+
+/** The processes whose command line names something in `dir`. */
+async function processesOf(dir: string): Promise<{ pid: number; command: string }[]> {
+  const names = await readdir('/proc').catch(() => []) // only Linux has it
+  const all = names
+    .filter((name) => /^\d+$/.test(name))
+    .map(async (name) => {
+      const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')
+      return { pid: Number(name), command: command.replaceAll('\0', ' ') }
+    })
+  return (await Promise.all(all)).filter(({ command }) => command.includes(`${dir}/`))
 }

@@ -13,6 +13,8 @@ export type Failure =
   | 'lies'
   /** It never ends by itself, only by its signal. */
   | 'hangs'
+  /** It never ends, whatever it is told. */
+  | 'is deaf'
   /** The engine cannot be reached for it. */
   | 'unreachable'
 
@@ -54,6 +56,7 @@ export function createFakeEngine() {
       if (begun !== cut) return await never(undefined)
       const failure = up ? failures[method] : 'unreachable'
       if (failure === 'hangs') await never(signal)
+      if (failure === 'is deaf') await never(undefined)
       if (failure === 'unreachable') throw new AppError('DOCKER_UNREACHABLE', 'Docker is not running')
       if (failure === 'fails') throw new AppError('DOCKER_FAILED', `${method} was refused`)
       if (failure === 'lies') return undefined as T

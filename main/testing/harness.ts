@@ -3,7 +3,7 @@
  * process is cleared away at the end, also after a failure.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Docker from 'dockerode'
@@ -12,7 +12,7 @@ import { startControlPlane } from '../app.ts'
 import { readConfig } from '../config.ts'
 import { watchConfinement } from './containers.ts'
 import { createClient, type Client } from './client.ts'
-import { endLeftEngine } from './engine.ts'
+import { endLeft } from './engine.ts'
 import { spawnServe, type Headless } from './headless.ts'
 import { buildImage, type Variant } from './images.ts'
 
@@ -91,7 +91,7 @@ export function useBench() {
     async plane(flags: Flags = {}): Promise<Plane> {
       const dataDir = String(flags['data-dir'] ?? (await dir()))
       const config = readConfig(asArgs({ ...defaults, ...flags, 'data-dir': dataDir }), {})
-      const control = await startControlPlane(config, await emptyDir(dataDir))
+      const control = await startControlPlane(config, await dir())
       let open = true
       const close = async (): Promise<void> => {
         if (open) await control.close()
@@ -114,12 +114,6 @@ export function useBench() {
 }
 
 const asArgs = (flags: Flags): string[] => Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
-
-async function emptyDir(dataDir: string): Promise<string> {
-  const path = join(dataDir, 'no-dashboard')
-  await mkdir(path, { recursive: true })
-  return path
-}
 
 /** Removes what was made with this label. */
 export async function removeAll(docker: Docker, label: string): Promise<void> {
@@ -150,7 +144,7 @@ async function sweep(docker: Docker): Promise<void> {
   for (const label of new Set(labels)) if (isLeftOver(MARK.exec(label)?.[1])) await removeAll(docker, label)
   for (const name of await readdir(tmpdir())) {
     if (!isLeftOver(/^berth-test-(\d+)-/.exec(name)?.[1])) continue
-    await endLeftEngine(join(tmpdir(), name))
+    await endLeft(join(tmpdir(), name))
     await rm(join(tmpdir(), name), { recursive: true, force: true })
   }
 }

@@ -11,8 +11,8 @@ const TINY = `exec ${NODE} /usr/local/lib/tiny-code-server.mjs "$@"`
 const VARIANTS = {
   /** Answers, and that is all. */
   tiny: TINY,
-  /** Ends half a second after it has first answered. */
-  mortal: `TINY_LIFETIME_MS=500 ${TINY}`,
+  /** Ends two seconds after it has first answered. */
+  mortal: `TINY_LIFETIME_MS=2000 ${TINY}`,
   /** Does not listen to a friendly word. */
   stubborn: `TINY_STUBBORN=1 ${TINY}`,
   /** Ends at once. */

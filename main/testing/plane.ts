@@ -20,10 +20,18 @@ export function memoryDb(): Db {
 }
 
 /** A logger that keeps what nobody expected. */
-export function createQuietLog(): Logger & { errors: unknown[] } {
+export function createQuietLog(): Logger & { errors: unknown[]; warnings: unknown[] } {
   const errors: unknown[] = []
+  const warnings: unknown[] = []
   const ignore = (): void => undefined
-  return { errors, debug: ignore, info: ignore, warn: ignore, error: (fields) => void errors.push(fields) }
+  return {
+    errors,
+    warnings,
+    debug: ignore,
+    info: ignore,
+    warn: (fields) => void warnings.push(fields),
+    error: (fields) => void errors.push(fields),
+  }
 }
 
 let ids = 0
@@ -39,7 +47,7 @@ export function createPlane({ db, root, engine }: { db: Db; root: string; engine
   let alive = true
   let onDisk = 0
   const log = createQuietLog()
-  const bus = createBus()
+  const bus = createBus((error) => log.error({ err: error }, 'a listener failed'))
   const live = createLive(bus)
 
   async function elsewhere(change: 1 | -1, work: Promise<void>): Promise<void> {
