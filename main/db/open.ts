@@ -88,7 +88,6 @@ function backupPath(path: string, version: number): string {
  * @throws {AppError} DATA_DIR_IN_USE when another process holds it.
  */
 export function lockDataDir(path: string): { release: () => void } {
-  makePrivate(path) // so that nobody else can hold it
   const lock = new Database(path, { timeout: 0 })
   try {
     lock.pragma('journal_mode = DELETE')
