@@ -970,5 +970,6 @@ test('an answer that cannot be sent any more is nobody’s failure', async () =>
   await until('it is asked', () => upstream !== undefined)
   stalled.destroy()
   await until('upstream is let go', () => canary.sockets.size === 0)
+  expect(edge.enqueued, 'it was not upstream that failed').toEqual([])
   expect(edge.log.errors).toEqual([])
 })

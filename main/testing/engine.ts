@@ -59,17 +59,16 @@ export async function createEngine(dir: string): Promise<OwnEngine> {
 
   async function close(): Promise<void> {
     await stop('SIGTERM')
-    await untilLeft(dir)
+    await endLeft(dir)
   }
 
   await start()
   return { docker, host: `unix://${socketPath}`, start, stop, close }
 }
 
-/** Ends what a run that was killed has left running with `dir`: its control plane, its engine, its engine's containers. */
+/** Ends what is left running with `dir`, by an engine or a whole run that was killed: engine, containers, control plane. */
 export async function endLeft(dir: string): Promise<void> {
-  const left = await processesOf(dir)
-  const engine = left.find(({ command }) => command.startsWith('dockerd '))
+  const engine = (await processesOf(dir)).find(({ command }) => command.startsWith('dockerd '))
   if (engine) {
     process.kill(engine.pid, 'SIGTERM') // it ends its containers itself
     await until(
@@ -79,13 +78,8 @@ export async function endLeft(dir: string): Promise<void> {
   }
   for (const { pid } of await processesOf(dir)) {
     const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
-    for (const one of [...children.split(' ').filter(Boolean).map(Number), pid]) process.kill(one, 'SIGKILL')
+    for (const one of [...children.split(' ').filter(Boolean).map(Number), pid]) kill(one)
   }
-  await untilLeft(dir)
-}
-
-/** Waits until no process uses `dir` any more, and takes away the mounts that a killed engine leaves there. */
-async function untilLeft(dir: string): Promise<void> {
   let left: unknown
   await until(`nobody uses ${dir}`, async () => (left = await processesOf(dir)).length === 0, {
     last: () => left,
@@ -93,6 +87,14 @@ async function untilLeft(dir: string): Promise<void> {
   const mounts = await readFile('/proc/self/mounts', 'utf8').catch(() => '')
   for (const [, path = ''] of mounts.split('\n').map((line) => line.split(' ')))
     if (path.startsWith(`${dir}/`)) spawnSync('umount', ['--lazy', path])
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it has ended in the meantime
+  }
 }
 
 /** The processes whose command line names something in `dir`. */
