@@ -6,7 +6,7 @@ const integration = ['main/**/*.integration.test.ts']
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: unit, exclude: integration } },
+      { test: { name: 'unit', include: unit, exclude: integration, testTimeout: 20_000 } },
       {
         // On the real Docker Engine, one file after the other: they share its two cores with everything else.
         test: {

@@ -226,6 +226,22 @@ describe('removing', () => {
   )
 })
 
+// Root may write everywhere.
+test.skipIf(process.getuid?.() === 0)(
+  'a store that may not be written to is told of, with where',
+  async () => {
+    chmodSync(root, 0o555)
+    await expect(store.create(KEY, 'op')).rejects.toThrow(thrown('HOME_NOT_WRITABLE'))
+    await expect(store.create(KEY, 'op')).rejects.toThrow(dirname(path))
+    chmodSync(root, 0o700)
+    await store.create(KEY, 'op')
+    chmodSync(dirname(path), 0o555)
+    await expect(store.remove(KEY, 'op')).rejects.toThrow(thrown('HOME_NOT_WRITABLE'))
+    expect(await store.observe(KEY)).toBe('present')
+    chmodSync(dirname(path), 0o700)
+  },
+)
+
 describe('a store that is not there', () => {
   test.each<[string, () => void]>([
     ['an empty mount point', () => [renameSync(root, `${root}-away`), mkdirSync(root)]],
@@ -258,6 +274,12 @@ describe('what is no home', () => {
     await expect(store.observe(KEY)).rejects.toThrow(thrown('HOME_STORE_UNAVAILABLE'))
     await expect(store.create(KEY, 'op')).rejects.toThrow()
     expect(lstatSync(path).isDirectory()).toBe(false)
+  })
+
+  test('(a file above it) is not taken for its absence', async () => {
+    mkdirSync(join(root, 'users/u1/workspaces'), { recursive: true })
+    writeFileSync(dirname(path), 'x')
+    await expect(store.observe(KEY)).rejects.toThrow(thrown('HOME_STORE_UNAVAILABLE'))
   })
 
   test.each([

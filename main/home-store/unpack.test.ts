@@ -103,6 +103,15 @@ describe('the skeleton of an image', () => {
     },
   )
 
+  test('has the same top folder however its names are written', async () => {
+    await unpack(
+      tarOf(dir('./'), dir('./coder/'), file('./coder//a'), dir('coder/.//d/'), file('coder/./d/b')),
+      home,
+      undefined,
+    )
+    expect(tree(home)).toEqual({ a: 'x', d: 'directory', 'd/b': 'x' })
+  })
+
   test('may be nothing at all', async () => {
     await unpack(tarOf(), home, undefined)
     await unpack(tarOf(dir('coder/')), home, undefined)

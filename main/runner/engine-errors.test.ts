@@ -25,6 +25,7 @@ describe('an engine that is not there', () => {
     const nowhere = new Docker({ socketPath: join(tempDir(), 'none') })
     const error = await nowhere.version().catch((thrown: unknown) => thrown)
     expect(engineError(error)).toMatchObject({ code: 'DOCKER_UNREACHABLE', cause: error })
+    expect(engineError(error).message, 'where it was looked for').toMatch(/berth-unit-.*none/)
 
     const cutOff = await startRawCanary('', (socket) => void socket.destroy())
     const docker = new Docker({ socketPath: (cutOff as { socketPath: string }).socketPath })
@@ -50,6 +51,11 @@ describe('an engine that is not there', () => {
     expect(known.code).toBe('DOCKER_UNREACHABLE')
     expect(known.hint).toContain('usermod -aG docker')
   })
+})
+
+test('trouble of our own is not taken for an engine that is not there', () => {
+  for (const code of ['EMFILE', 'ENOMEM', 'ERR_INVALID_ARG_TYPE'])
+    expect(engineError(withErrno(code)).code).toBe('DOCKER_FAILED')
 })
 
 describe('an engine that refuses', () => {

@@ -52,7 +52,13 @@ export async function ensureImage(
   const silence = new AbortController()
   const watchdog = setTimeout(() => silence.abort(), SILENCE_MS)
   const layers = new Map<string, Bytes>()
-  let told = 0
+  // Told now and then rather than at each event, and never left untold when the engine falls silent after it.
+  let untold: Bytes | undefined
+  const tell = (): void => {
+    if (untold) onProgress(untold)
+    untold = undefined
+  }
+  const teller = setInterval(tell, TELL_MS)
   try {
     const stream = await docker.pull(withTag(ref), { abortSignal: AbortSignal.any([signal, silence.signal]) })
     await new Promise<void>((resolve, reject) => {
@@ -62,13 +68,11 @@ export async function ensureImage(
         (event: PullEvent) => {
           watchdog.refresh()
           if (event.error !== undefined) return reject(new Error(event.error))
-          const sum = addUp(layers, event)
-          if (!sum || (sum.done < sum.total && Date.now() - told < TELL_MS)) return
-          told = Date.now()
-          onProgress(sum)
+          untold = addUp(layers, event) ?? untold
         },
       )
     })
+    tell()
   } catch (error) {
     signal.throwIfAborted()
     if (silence.signal.aborted)
@@ -76,6 +80,7 @@ export async function ensureImage(
     throw pullError(ref, error)
   } finally {
     clearTimeout(watchdog)
+    clearInterval(teller)
   }
   // The engine ends some failed pulls without an error.
   if (!(await hasImage(docker, ref, signal)))
