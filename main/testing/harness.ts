@@ -15,6 +15,7 @@ import { createClient, type Client } from './client.ts'
 import { endLeft } from './engine.ts'
 import { spawnServe, type Headless } from './headless.ts'
 import { buildImage, type Variant } from './images.ts'
+import { until } from './until.ts'
 
 /** The workspace image: a real code-server. */
 export const IMAGE = process.env['BERTH_IMAGE'] ?? 'codercom/code-server:4.139.1'
@@ -115,20 +116,23 @@ export function useBench() {
 
 const asArgs = (flags: Flags): string[] => Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
 
-/** Removes what was made with this label. */
+/** Removes what was made with this label. What the engine is still busy with is tried again until it is gone. */
 export async function removeAll(docker: Docker, label: string): Promise<void> {
   const filters = { label: [`${LABEL}=${label}`] }
-  for (const { Id } of await docker.listContainers({ all: true, filters }))
-    await docker.getContainer(Id).remove({ force: true, v: true }).catch(unlessGone)
-  for (const { Id } of await docker.listNetworks({ filters }))
-    await docker.getNetwork(Id).remove().catch(unlessGone)
-  for (const { Id } of await docker.listImages({ filters }))
-    await docker.getImage(Id).remove({ force: true }).catch(unlessGone)
-}
+  let refusal: unknown
+  const refused = (error: unknown): void => void (refusal = error)
 
-function unlessGone(error: unknown): void {
-  const { statusCode } = error as { statusCode?: number }
-  if (statusCode !== 404 && statusCode !== 409) throw error
+  async function round(): Promise<boolean> {
+    const containers = await docker.listContainers({ all: true, filters })
+    for (const { Id } of containers)
+      await docker.getContainer(Id).remove({ force: true, v: true }).catch(refused)
+    const networks = await docker.listNetworks({ filters })
+    for (const { Id } of networks) await docker.getNetwork(Id).remove().catch(refused)
+    const images = await docker.listImages({ filters })
+    for (const { Id } of images) await docker.getImage(Id).remove({ force: true }).catch(refused)
+    return containers.length + networks.length + images.length === 0
+  }
+  await until(`nothing of ${label} is left`, round, { last: () => refusal })
 }
 
 /** Removes what runs that no longer live have left. */

@@ -68,7 +68,7 @@ export function finished(docker: Docker, stream: NodeJS.ReadableStream): Promise
 
 /**
  * Writes the few files of a tiny image to `dir` as the tar of a file system, and returns its path: for an engine into
- * which the full image would take long to load.
+ * which the full image would take long to load. No two are the same, so that no engine has its layer already.
  */
 export async function slimFileSystem(
   docker: Docker,
@@ -80,8 +80,8 @@ export async function slimFileSystem(
     User: '0',
     Entrypoint: ['sh', '-c'],
     Cmd: [
-      `node=${NODE}; libraries=$({ ldd "$node"; ldd /bin/sh; } | grep -o '/[^ ]*' | sort -u)
-      tar -chf /out/slim.tar -C / /etc/passwd /etc/group /home/coder /bin/sh "$node" $libraries \
+      `node=${NODE}; head -c 16 /dev/urandom > /etc/unique; libraries=$({ ldd "$node"; ldd /bin/sh; } | grep -o '/[^ ]*' | sort -u)
+      tar -chf /out/slim.tar -C / /etc/unique /etc/passwd /etc/group /home/coder /bin/sh "$node" $libraries \
         /usr/local/sbin/code-server /usr/local/lib/tiny-code-server.mjs`,
     ],
     HostConfig: { NetworkMode: 'none', Mounts: [{ Type: 'bind', Source: dir, Target: '/out' }] },
