@@ -118,21 +118,24 @@ const asArgs = (flags: Flags): string[] => Object.entries(flags).map(([name, val
 
 /** Removes what was made with this label. What the engine is still busy with is tried again until it is gone. */
 export async function removeAll(docker: Docker, label: string): Promise<void> {
+  let last: unknown
+  const gone = async (): Promise<boolean> => (last = await removeOnce(docker, label)) === undefined
+  await until(`nothing of ${label} is left`, gone, { last: () => last })
+}
+
+/** One try at that; resolves to what was still there: the engine's refusal, or that it took its time. */
+async function removeOnce(docker: Docker, label: string): Promise<unknown> {
   const filters = { label: [`${LABEL}=${label}`] }
   let refusal: unknown
   const refused = (error: unknown): void => void (refusal = error)
-
-  async function round(): Promise<boolean> {
-    const containers = await docker.listContainers({ all: true, filters })
-    for (const { Id } of containers)
-      await docker.getContainer(Id).remove({ force: true, v: true }).catch(refused)
-    const networks = await docker.listNetworks({ filters })
-    for (const { Id } of networks) await docker.getNetwork(Id).remove().catch(refused)
-    const images = await docker.listImages({ filters })
-    for (const { Id } of images) await docker.getImage(Id).remove({ force: true }).catch(refused)
-    return containers.length + networks.length + images.length === 0
-  }
-  await until(`nothing of ${label} is left`, round, { last: () => refusal })
+  const containers = await docker.listContainers({ all: true, filters })
+  for (const { Id } of containers)
+    await docker.getContainer(Id).remove({ force: true, v: true }).catch(refused)
+  const networks = await docker.listNetworks({ filters })
+  for (const { Id } of networks) await docker.getNetwork(Id).remove().catch(refused)
+  const images = await docker.listImages({ filters })
+  for (const { Id } of images) await docker.getImage(Id).remove({ force: true }).catch(refused)
+  return containers.length + networks.length + images.length === 0 ? undefined : (refusal ?? 'being removed')
 }
 
 /** Removes what runs that no longer live have left. */
@@ -145,7 +148,7 @@ async function sweep(docker: Docker): Promise<void> {
   ]
   // Docker's own answer for something without labels is null.
   const labels = made.map(({ Labels }) => (Labels as Record<string, string> | null)?.[LABEL] ?? '')
-  for (const label of new Set(labels)) if (isLeftOver(MARK.exec(label)?.[1])) await removeAll(docker, label)
+  for (const label of new Set(labels)) if (isLeftOver(MARK.exec(label)?.[1])) await removeOnce(docker, label) // what an engine keeps is no fault of this run's
   for (const name of await readdir(tmpdir())) {
     if (!isLeftOver(/^berth-test-(\d+)-/.exec(name)?.[1])) continue
     await endLeft(join(tmpdir(), name))
