@@ -1,7 +1,9 @@
-// The commands behind `npm start`, `npm run serve` and `npm test`: each sets up what is missing, then runs. Starts on any Node from
+// The commands behind `npm start`, `npm run serve`, `npm test` and `npm run test:crash`: each sets up what is missing, then runs. Starts on any Node from
 // 18 on, with nothing installed.
 import path from 'node:path'
+import { parseArgs } from 'node:util'
 import { ensureApp } from './setup/app.mjs'
+import { ensureBrowser } from './setup/browser.mjs'
 import { isRoot } from './setup/debian.mjs'
 import { ensureDependencies } from './setup/dependencies.mjs'
 import { ensureDisplay } from './setup/display.mjs'
@@ -53,9 +55,27 @@ async function test() {
     const electron = await ensureElectron()
     await ensureSqlite(electron.napi)
     await ensureApp()
-    Object.assign(process.env, { BERTH_ELECTRON: electron.executable }, await ensureDisplay())
+    const browser = await ensureBrowser()
+    const programs = { BERTH_ELECTRON: electron.executable, BERTH_CHROMIUM: browser }
+    Object.assign(process.env, programs, await ensureDisplay())
   }
   return only ? runTests([only], args.slice(1)) : runTests([...all], [])
+}
+
+/** The long crash test. The same seed does the same again. */
+async function crash() {
+  const { values } = parseArgs({
+    args,
+    options: { seed: { type: 'string', default: '1' }, kills: { type: 'string', default: '200' } },
+  })
+  await ensureDependencies()
+  await containers()
+  await ensureSqlite(ownNapi)
+  Object.assign(process.env, { BERTH_CRASH_SEED: values.seed, BERTH_CRASH_KILLS: values.kills })
+  return runTests(
+    ['unit'],
+    ['--project=integration', '--disableConsoleIntercept', 'main/crash.integration.test.ts'],
+  )
 }
 
 /** An engine and an image, told to the program by its environment where they are not what it would take by itself. */
@@ -79,9 +99,11 @@ async function containersIfPossible() {
 
 /** @returns {Promise<number>} the exit code */
 async function main() {
-  const run = { start, serve, test }[command]
+  const run = { start, serve, test, crash }[command]
   if (!run) {
-    note('Usage: node build/run.mjs start | serve | test [static | unit | e2e]')
+    note(
+      'Usage: node build/run.mjs start | serve | test [static | unit | e2e] | crash [--seed N] [--kills N]',
+    )
     return 2
   }
   const node = await ensureNode()
@@ -99,7 +121,7 @@ delete process.env.ELECTRON_RUN_AS_NODE
 process.exit(
   await main().catch((error) => {
     note(describe(error))
-    if (command === 'test') process.stdout.write('\n0 passed, 1 failed\n')
+    if (command === 'test' || command === 'crash') process.stdout.write('\n0 passed, 1 failed\n')
     return 1
   }),
 )

@@ -5,13 +5,21 @@ import { join } from 'node:path'
 import Docker from 'dockerode'
 import { ulid } from 'ulid'
 import { version } from '../package.json'
+import { createLocalArchives, initLocalArchives } from './archive-store/local-dir.ts'
+import { createCollector } from './collector/collector.ts'
 import type { Config } from './config.ts'
 import type { Workspace } from './core/api.ts'
 import { AppError, errnoOf } from './core/errors.ts'
+import { parseArchiveKey } from './core/archive.ts'
 import { arm } from './core/failpoint.ts'
-import { makeDataDir, readToken } from './data-dir.ts'
+import type { Level } from './core/state.ts'
+import { BLANK } from './core/workspace.ts'
+import { makeDataDir, readInstallation, readToken, writeInstallation } from './data-dir.ts'
 import { createAccountTable } from './db/accounts.ts'
-import { lockDataDir, openDb } from './db/open.ts'
+import { createBackups, openOrRecover } from './db/backup.ts'
+import { createGarbageTable } from './db/garbage.ts'
+import { createHistoryTable } from './db/history.ts'
+import { lockDataDir } from './db/open.ts'
 import { createWorkspaceTable } from './db/workspaces.ts'
 import { createBus } from './events/bus.ts'
 import { createLive } from './events/live.ts'
@@ -24,13 +32,21 @@ import { sendProblem } from './http/problem.ts'
 import { bearerOf, createRouter } from './http/router.ts'
 import { createHttpServer } from './http/server.ts'
 import { createLog } from './log.ts'
+import { homeKey } from './reconciler/observe.ts'
 import { createReconciler } from './reconciler/reconciler.ts'
 import { createDockerRunner } from './runner/docker.ts'
+import { createFound } from './service/found.ts'
 import { createSessions, PRINTED_CODE_MS } from './service/sessions.ts'
 import { createWorkspaceService } from './service/workspaces.ts'
+import { createActivity } from './ttl/activity.ts'
+import { createTtl } from './ttl/ttl.ts'
 
 /** How long closing waits for operations under way; what is cut off then is picked up at the next start. */
 const CLOSE_MS = 3_000
+/** How long removing a container that was found may take. */
+const STOP_MS = 60_000
+/** How long removing what another user has made in a home may take. */
+const ERASE_MS = 600_000
 /** Whose files a home has when Berth runs as root: `coder` of the image. */
 const UNPRIVILEGED = { uid: 1000, gid: 1000 }
 
@@ -44,7 +60,7 @@ export interface ControlPlane {
   entryUrl: (id: string) => string
   /** The desktop's own workspaces, now and after each change. */
   watch: (listener: (workspaces: Workspace[]) => void) => () => void
-  desire: (id: string, state: 'RUNNING' | 'STANDBY') => void
+  desire: (id: string, state: Level) => void
   close: () => Promise<void>
 }
 
@@ -70,23 +86,31 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   const log = createLog(config.data_dir, config.log_level)
   if (config.failpoints !== '') armFailpoints(config)
 
-  const db = openDb(join(config.data_dir, 'berth.db'))
   const now = Date.now
+  const backupsDir = join(config.data_dir, 'backups')
+  const { db, recovered } = openOrRecover(join(config.data_dir, 'berth.db'), backupsDir, now)
+  if (recovered) log.warn({ recovered }, 'the database was lost')
   const newId = (): string => ulid().toLowerCase()
   const accounts = createAccountTable(db)
-  const owner = accounts.ensureOwner({ id: newId(), name: userName() }, now())
-  const installation = accounts.fact('installation', randomBytes(8).toString('hex'))
+  const named = readInstallation(config.data_dir)
+  const owner = accounts.ensureOwner({ id: named?.owner_id ?? newId(), name: userName() }, now())
+  const installation = named?.id ?? accounts.fact('installation', randomBytes(8).toString('hex'))
+  if (!named) writeInstallation(config.data_dir, { id: installation, owner_id: owner.id })
   const token = readToken(config.data_dir)
   const sessions = createSessions({ accounts, owner, token, now })
 
   const identity = identityOf(process.platform, process.getuid?.(), process.getgid?.())
-  const knownStore = accounts.fact(`home-store:${config.home_store}`, 'new')
-  if (knownStore === 'new') {
-    await makeHomeStore(config.home_store)
-    accounts.setFact(`home-store:${config.home_store}`, 'made')
+  /** Makes a store, once: what is missing later was lost. */
+  async function once(what: string, root: string, make: (root: string) => Promise<void>): Promise<void> {
+    if (accounts.fact(`${what}:${root}`, 'new') !== 'new') return
+    await make(root)
+    accounts.setFact(`${what}:${root}`, 'made')
   }
+  await once('home-store', config.home_store, makeHomeStore)
+  const archivesDir = join(config.data_dir, 'archives')
+  await once('archive-store', archivesDir, initLocalArchives)
+  const archives = createLocalArchives({ root: archivesDir })
   const asRoot = process.getuid?.() === 0
-  const homeStore = createLocalDir({ root: config.home_store, owner: asRoot ? identity : undefined })
   const runner = createDockerRunner({
     docker: new Docker(), // DOCKER_HOST, else the engine's usual socket
     installation,
@@ -94,28 +118,99 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     runDir: join(config.data_dir, 'run'),
     identity,
     upstream: config.upstream,
+    image: config.image,
+  })
+  const homeStore = createLocalDir({
+    root: config.home_store,
+    owner: asRoot ? identity : undefined,
+    erase: (dir) => runner.erase(dir, AbortSignal.timeout(ERASE_MS)),
   })
 
   const table = createWorkspaceTable(db)
+  const history = createHistoryTable(db)
   const bus = createBus((error) => log.error({ err: error }, 'a listener failed'))
   const live = createLive(bus)
-  const reconciler = createReconciler({ table, runner, homeStore, bus, live, log, now, newOpId: newId })
-  const workspaces = createWorkspaceService({
+  const trashMs = config.trash_days * 86_400_000
+  const reconciler = createReconciler({
     table,
+    history,
+    runner,
+    homeStore,
+    archives,
     bus,
     live,
-    defaults: {
-      imageRef: config.image,
-      cpus: config.cpus,
-      memoryBytes: config.memory_bytes,
-      standbyTtlSeconds: config.standby_ttl_seconds,
-      archiveTtlSeconds: config.archive_ttl_seconds,
-    },
+    log,
+    now,
+    trashMs,
+    newOpId: newId,
+  })
+  const defaults = {
+    imageRef: config.image,
+    cpus: config.cpus,
+    memoryBytes: config.memory_bytes,
+    standbyTtlSeconds: config.standby_ttl_seconds,
+    archiveTtlSeconds: config.archive_ttl_seconds,
+  }
+  const workspaces = createWorkspaceService({
+    table,
+    history,
+    archives: archives.list,
+    bus,
+    live,
+    defaults,
     homePath: homeStore.pathOf,
+    trashMs,
     enqueue: reconciler.enqueue,
     newId,
     now,
   })
+  const found = createFound({
+    table,
+    isUser: (id) => accounts.user(id) !== undefined,
+    homes: homeStore.found,
+    observeHome: homeStore.observe,
+    homePath: homeStore.pathOf,
+    homeKey: (ownerId, id) => homeKey({ ownerId, id }),
+    adoptHome: homeStore.adopt,
+    archives: archives.list,
+    archived: async () => [
+      ...new Set((await archives.contents()).map(({ key }) => parseArchiveKey(key)!.id)),
+    ],
+    orphans: () => runner.orphans((id) => table.get(id) !== undefined),
+    stopOrphan: (id) => runner.stop(id, AbortSignal.timeout(STOP_MS)),
+    defaults: { ...BLANK, ...defaults },
+    enqueue: reconciler.enqueue,
+    bus,
+    now,
+  })
+  const garbage = createGarbageTable(db)
+  if (recovered) {
+    table.forgetOldWishes(now())
+    garbage.remove([...garbage.all().keys()]) // since when anything is garbage is not known any more
+  }
+
+  const activity = createActivity({ now, touch: table.touch, onChange: (id) => ttl.changed(id), log })
+  const ttl = createTtl({
+    rows: table.living,
+    row: table.get,
+    activity,
+    work: runner.work,
+    wish: workspaces.wishFor,
+    setProspect: live.setProspect,
+    warn: (id, transition) => bus.publish({ kind: 'warning', id, transition }),
+    now,
+    monotonic: () => performance.now(),
+    log,
+  })
+  const collector = createCollector({
+    archives,
+    rowOf: table.get,
+    garbage,
+    keep: config.keep_archives,
+    now,
+    log,
+  })
+  const backups = createBackups({ db, dir: backupsDir, now, log })
 
   const events = createEventHub({ bus, live, workspaces, runId: randomBytes(4).toString('hex') })
   const gateway = createGateway({
@@ -128,8 +223,9 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     redeem: sessions.redeem,
     enter: workspaces.enter,
     upstream: runner.upstream,
-    wake: workspaces.wake,
-    touch: workspaces.touch,
+    wake: (row) => void workspaces.wishFor(row, 'RUNNING', 'VISIT'),
+    act: workspaces.act,
+    begin: activity.begin,
     doubt: reconciler.enqueue,
     serveEvents: (user, id, request, response) => events.serve(user, id, request, response),
     sendProblem: (response, error) => sendProblem(response, error, log),
@@ -137,8 +233,10 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   })
   bus.subscribe((news) => {
     const row = news.kind === 'workspace' ? table.get(news.id) : undefined
-    const ends =
-      row && (row.status !== 'RUNNING' || row.operation === 'STOPPING' || row.operation === 'DELETING')
+    if (!row) return
+    ttl.changed(row.id)
+    if (row.status === 'DELETED') live.forget(row.id)
+    const ends = row.status !== 'RUNNING' || row.operation === 'STOPPING' || row.operation === 'DELETING'
     if (ends) gateway.disconnect(row.id)
   })
 
@@ -149,19 +247,26 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   }
   const facts = {
     version,
-    defaultImage: config.image,
-    dataDir: config.data_dir,
-    homeStore: config.home_store,
+    default_image: config.image,
+    data_dir: config.data_dir,
+    home_store: config.home_store,
+    archive_store: archivesDir,
+    keep_archives: config.keep_archives,
+    trash_days: config.trash_days,
+    recovered,
   }
-  const routes = createRoutes({ workspaces, sessions, events, live, entryUrl, facts })
+  const { logTail } = runner
+  const routes = createRoutes({ workspaces, found, sessions, events, live, entryUrl, logTail, facts })
   const api = createRouter({ routes, authenticate: sessions.requireUser, log })
   const server = createHttpServer({ api, gateway, rendererDir, log })
 
   async function close(): Promise<void> {
     gateway.close()
     events.close()
+    ttl.close()
     await server.close()
-    await Promise.race([reconciler.stop(), new Promise((resolve) => setTimeout(resolve, CLOSE_MS))])
+    const ended = Promise.all([reconciler.stop(), collector.close(), backups.close()])
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CLOSE_MS))])
     db.close()
     release()
     log.info({}, 'closed')
@@ -186,6 +291,9 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     },
   })
   reconciler.start()
+  ttl.start()
+  collector.start()
+  backups.start()
   const url = `http://127.0.0.1:${server.port()}`
   log.info({ url, dataDir: config.data_dir, version }, 'ready')
 

@@ -42,6 +42,8 @@ describe('a setting', () => {
       memory_bytes: 4 * 2 ** 30,
       standby_ttl_seconds: 300,
       archive_ttl_seconds: 86_400,
+      keep_archives: 3,
+      trash_days: 7,
       upstream: 'auto',
       label: 'berth',
       log_level: 'info',

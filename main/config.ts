@@ -20,6 +20,8 @@ const settings = z.strictObject({
     .default(4 * GIB),
   standby_ttl_seconds: z.coerce.number().int().min(0).default(300),
   archive_ttl_seconds: z.coerce.number().int().min(0).default(86_400),
+  keep_archives: z.coerce.number().int().min(1).max(100).default(3),
+  trash_days: z.coerce.number().min(0).max(3_650).default(7),
   upstream: z.enum(['auto', 'port']).default('auto'),
   label: z
     .string()

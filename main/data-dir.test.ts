@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { makeDataDir, readToken } from './data-dir.ts'
+import { makeDataDir, readInstallation, readToken, writeInstallation } from './data-dir.ts'
 import { tempDir } from './testing/temp-dir.ts'
 
 let dir: string
@@ -90,4 +90,25 @@ describe('E13 the token', () => {
     writeFileSync(path(), text, { mode: 0o600 })
     expect(() => readToken(dir)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }))
   })
+})
+
+describe('the installation', () => {
+  const named = { id: '0123456789abcdef', owner_id: '01jqalce000000000000000001' }
+
+  test('is what was written, for this user alone; none where nothing was', () => {
+    const dir = tempDir()
+    expect(readInstallation(dir)).toBeUndefined()
+    writeInstallation(dir, named)
+    expect(readInstallation(dir)).toEqual(named)
+    expect(statSync(join(dir, 'installation.json')).mode & 0o077).toBe(0)
+  })
+
+  test.each(['', '{}', '{"id":"x","owner_id":"y"}', JSON.stringify({ ...named, owner_id: '../../etc' })])(
+    'that is %j is refused by name',
+    (text) => {
+      const dir = tempDir()
+      writeFileSync(join(dir, 'installation.json'), text)
+      expect(() => readInstallation(dir)).toThrow('installation.json')
+    },
+  )
 })

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { AppError, errnoOf } from './core/errors.ts'
 
 /**
@@ -32,23 +33,48 @@ export function makeDataDir(dir: string): void {
   }
 }
 
+const installation = z.object({
+  id: z.string().regex(/^[0-9a-f]{16}$/),
+  owner_id: z.string().regex(/^[0-9a-z]{26}$/),
+})
+export type Installation = z.infer<typeof installation>
+
+/**
+ * What names this installation in the labels of its containers, and its owner in the paths of homes. It has a file of its own,
+ * so that both are known as ours even when the database is lost. Undefined where there is none yet.
+ */
+export function readInstallation(dir: string): Installation | undefined {
+  const path = join(dir, 'installation.json')
+  if (!existsSync(path)) return undefined
+  try {
+    return installation.parse(JSON.parse(readFileSync(path, 'utf8')))
+  } catch (error) {
+    throw new AppError('INVALID_INPUT', `${path} does not name an installation`, {
+      hint: `Remove it: rm ${path}`,
+      cause: error,
+    })
+  }
+}
+
+export function writeInstallation(dir: string, named: Installation): void {
+  writeWhole(join(dir, 'installation.json'), JSON.stringify(named))
+}
+
+/** Whole or not at all, for this user alone. Nobody else makes one meanwhile: the data directory is locked. */
+function writeWhole(path: string, line: string): void {
+  const made = `${path}.new`
+  rmSync(made, { force: true })
+  writeFileSync(made, `${line}\n`, { mode: 0o600, flag: 'wx', flush: true })
+  renameSync(made, path)
+}
+
 /**
  * The installation's token, 256 random bits, made the first time.
  * @throws {AppError} INVALID_INPUT when others than this user could have read it.
  */
 export function readToken(dir: string): string {
   const path = join(dir, 'token')
-  if (!existsSync(path)) {
-    // Whole or not at all. Nobody else makes one meanwhile: the data directory is locked.
-    const made = `${path}.new`
-    rmSync(made, { force: true })
-    writeFileSync(made, `${randomBytes(32).toString('base64url')}\n`, {
-      mode: 0o600,
-      flag: 'wx',
-      flush: true,
-    })
-    renameSync(made, path)
-  }
+  if (!existsSync(path)) writeWhole(path, randomBytes(32).toString('base64url'))
   // Windows has no such bits; there the directory's rights protect it.
   if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
     throw new AppError('INVALID_INPUT', `${path} may be read by others`, {

@@ -61,16 +61,18 @@ async function run(config: Config): Promise<void> {
     entryUrl: plane.entryUrl,
     showDashboard: show,
   })
+  const desire = (id: string, state: 'STANDBY' | 'PENDING', done: string): void => {
+    try {
+      plane.desire(id, state)
+    } catch (error) {
+      refused(`${known(id)?.name ?? 'The workspace'} cannot be ${done}`, error)
+    }
+  }
   const tray = createTray(resource('tray.png'), {
     show,
     open: windows.open,
-    stop(id) {
-      try {
-        plane.desire(id, 'STANDBY')
-      } catch (error) {
-        refused(`${known(id)?.name ?? 'The workspace'} cannot be stopped`, error)
-      }
-    },
+    stop: (id) => desire(id, 'STANDBY', 'stopped'),
+    archive: (id) => desire(id, 'PENDING', 'archived'),
     quit: () => app.quit(),
   })
   setMenu(main)

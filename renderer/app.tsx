@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react'
 import { useStore } from 'zustand'
 import { openStream } from './api/stream.ts'
 import { useServices } from './context.ts'
+import { SystemContext, useLoadedSystem } from './features/frame/use-system.ts'
 import { OpenPage } from './features/open/open-page.tsx'
 import { SignInPage } from './features/sign-in/sign-in-page.tsx'
 import { WorkspacesPage } from './features/workspaces/workspaces-page.tsx'
@@ -33,6 +34,7 @@ export function App({ open }: { open: Fragment['open'] }) {
 /** The dashboard, with the stream that feeds it for as long as it is shown. */
 function Live({ token }: { token: string }) {
   const { session, workspaces } = useServices()
+  const system = useLoadedSystem()
 
   useEffect(() => {
     const stream = openStream({
@@ -54,5 +56,9 @@ function Live({ token }: { token: string }) {
     }
   }, [token, session, workspaces])
 
-  return <WorkspacesPage />
+  return (
+    <SystemContext value={system}>
+      <WorkspacesPage />
+    </SystemContext>
+  )
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ago, bytes, duration, memory } from './format.ts'
+import { ago, ahead, bytes, duration, memory, moment } from './format.ts'
 
 it.each([
   [0, '0 KB'],
@@ -30,3 +30,22 @@ it.each([
   [25 * 3_600_000, 'yesterday'],
   [9 * 86_400_000, '9 days ago'],
 ])('%d ms ago is %s', (milliseconds, text) => expect(ago(milliseconds)).toBe(text))
+
+it.each([
+  [-1, '0 s'],
+  [4_001, '5 s'],
+  [59_000, '59 s'],
+  [59_001, '1 min'],
+  [239_500, '4 min'],
+  [3_540_001, '1 h'],
+  [23 * 3_600_000, '23 h'],
+  [48 * 3_600_000, '48 h'],
+  [48 * 3_600_000 + 1, '3 days'],
+  [6 * 86_400_000, '6 days'],
+])('%d ms ahead are %s', (milliseconds, text) => expect(ahead(milliseconds)).toBe(text))
+
+it('says the day of a moment unless it is today', () => {
+  const now = new Date(2026, 10, 21, 14, 40)
+  expect(moment(new Date(2026, 10, 21, 0, 5).toISOString(), now.getTime())).toBe('00:05')
+  expect(moment(new Date(2026, 10, 20, 23, 59).toISOString(), now.getTime())).toBe('Nov 20, 2026, 23:59')
+})

@@ -4,6 +4,15 @@ const LOCALE = 'en'
 const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 })
 const tenth = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 1, maximumFractionDigits: 1 })
 const exact = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 2 })
+const clock = new Intl.DateTimeFormat(LOCALE, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+const calendar = new Intl.DateTimeFormat(LOCALE, {
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+})
 const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: 'auto' })
 
 /** What travels or lies on a disk, in powers of ten. */
@@ -32,6 +41,27 @@ export function duration(milliseconds: number): string {
 
 function two(value: number): string {
   return String(value).padStart(2, '0')
+}
+
+/** How long until something happens, never less than it is: "45 s", "4 min", "23 h", "6 days". */
+export function ahead(milliseconds: number): string {
+  const seconds = Math.max(0, Math.ceil(milliseconds / 1_000))
+  if (seconds < 60) return `${seconds} s`
+  const minutes = Math.ceil(seconds / 60)
+  if (minutes < 60) return `${minutes} min`
+  const hours = Math.ceil(seconds / 3_600)
+  return hours <= 48 ? `${hours} h` : `${Math.ceil(seconds / 86_400)} days`
+}
+
+/** A point in time on a person's clock, with the day unless that is today. */
+export function moment(at: string, now: number): string {
+  const date = new Date(at)
+  const today = date.toDateString() === new Date(now).toDateString()
+  return (today ? clock : calendar).format(date)
+}
+
+export function count(value: number): string {
+  return whole.format(value)
 }
 
 /** `null` when it is too recent to put in numbers. */

@@ -1,7 +1,10 @@
 /** Every sentence a person reads, in one place. */
-import type { Operation, Status } from '../main/core/state.ts'
-import type { Progress } from '../main/core/api.ts'
-import { ago, bytes, decimal, duration, memory } from './format.ts'
+import { BECAUSE } from '../main/core/reasons.ts'
+import type { Operation, Outcome, Status } from '../main/core/state.ts'
+import type { Found, Progress, Transition } from '../main/core/api.ts'
+import { ago, ahead, bytes, count, decimal, duration, memory } from './format.ts'
+
+const DAY_MS = 86_400_000
 
 const states: Record<Exclude<Status, 'DELETED'> | 'ARCHIVED', string> = {
   PENDING: 'Pending',
@@ -36,7 +39,35 @@ const steps: Record<Progress['step'], string> = {
   CREATING_CONTAINER: 'Creating the container',
   WAITING_FOR_EDITOR: 'Waiting for the editor',
   STOPPING: 'Stopping the container',
+  PACKING: 'Packing the files',
+  VERIFYING: 'Checking the archive',
+  UNPACKING: 'Unpacking the files',
   REMOVING: 'Removing files',
+}
+
+/** Operations as the lines of a history. */
+const deeds: Record<Operation | 'NONE', string> = {
+  NONE: 'Failure',
+  PROVISIONING: 'Set up',
+  RESTORING: 'Restore',
+  STARTING: 'Start',
+  STOPPING: 'Stop',
+  ARCHIVING: 'Archive',
+  DELETING: 'Delete',
+}
+
+const outcomes: Record<Outcome, string> = {
+  SUCCEEDED: 'done',
+  FAILED: 'failed',
+  GIVEN_UP: 'given up',
+  INTERRUPTED: 'interrupted: Berth ended',
+}
+
+const places: Record<Found['home'], string> = {
+  present: 'a home directory',
+  archived: 'an archive',
+  trashed: 'files in the trash',
+  absent: 'no files',
 }
 
 export const messages = {
@@ -47,6 +78,13 @@ export const messages = {
     open: 'Open',
     start: 'Start',
     stop: 'Stop',
+    archive: 'Archive',
+    restore: 'Restore',
+    details: 'Details',
+    keepAwake: 'Keep awake',
+    refresh: 'Refresh',
+    save: 'Save',
+    close: 'Close',
     retry: 'Retry',
     remove: 'Delete',
     cancel: 'Cancel',
@@ -80,7 +118,27 @@ export const messages = {
       ? `${steps[step]} ${bytes(done)}`
       : `${steps[step]} ${bytes(done)} of ${bytes(total)}`
   },
-  next: { stop: 'then stops', start: 'then starts again' },
+  next: {
+    stop: 'then stops',
+    start: 'then starts again',
+    archive: 'then is archived',
+    restore: 'then goes back to the older archive',
+  },
+
+  outlook: {
+    awakeUntil: (when: string) => `Kept awake until ${when}`,
+    awakeForever: 'Kept awake until you let it sleep',
+    awakeBy: (what: string) => `Kept awake by ${what}`,
+    inUse: 'In use',
+    next: ({ to, cause }: Pick<Transition, 'to' | 'cause'>, milliseconds: number) => {
+      const what =
+        cause === 'RETRY' ? 'Tries again' : { RUNNING: 'Starts', STANDBY: 'Sleeps', PENDING: 'Archived' }[to]
+      return milliseconds > 0 ? `${what} in ${ahead(milliseconds)}` : `${what} now`
+    },
+    soon: (milliseconds: number) => `Goes to sleep in ${ahead(milliseconds)}`,
+    soonHint: 'Nobody is using it. Its files stay, and opening it wakes it.',
+    keepAwakeHint: 'No sleep for an hour',
+  },
 
   failure: {
     attempt: (what: Operation | 'NONE', attempt: number, of: number) =>
@@ -88,6 +146,7 @@ export const messages = {
     again: 'Berth tries again by itself.',
     now: 'Berth is trying again now.',
     waiting: 'Berth no longer tries by itself.',
+    log: 'The end of the log',
   },
 
   empty: {
@@ -115,10 +174,145 @@ export const messages = {
 
   remove: {
     title: (name: string) => `Delete “${name}”?`,
-    intro: 'This cannot be undone. These will be removed:',
-    container: 'its container',
-    home: 'its home directory with all files',
-    homeNowhere: 'its home directory with all files, if it has one yet',
+    container: 'Its container is removed at once.',
+    home: 'Its home directory goes to the trash:',
+    homeNowhere: 'Its files, if it has any yet, go to the trash.',
+    archived: 'Its files, which are in an archive, go to the trash.',
+    grace: (days: number) =>
+      days > 0
+        ? `You can put it back from the trash for ${ahead(days * DAY_MS)}; then its files go for good.`
+        : 'Nothing is kept in the trash: its files go for good at once.',
+  },
+
+  details: {
+    title: (name: string) => `Details of ${name}`,
+    tabs: {
+      overview: 'Overview',
+      settings: 'Settings',
+      archives: 'Archives',
+      history: 'History',
+      log: 'Log',
+    },
+    loading: 'Loading…',
+  },
+
+  overview: {
+    state: 'State',
+    since: (state: string, when: string) => `${state} since ${when}`,
+    why: 'Why',
+    next: 'Next',
+    nothing: 'Nothing by itself',
+    home: 'Home directory',
+    homeArchived: 'Packed away in an archive',
+    homeNone: 'Not made yet',
+    connections: 'Connections',
+    awake: 'Kept awake',
+    awakeNot: 'No',
+    image: 'Image',
+    limits: 'May use',
+    created: 'Created',
+    used: 'Last used',
+  },
+
+  settings: {
+    description: 'Description',
+    sleepAfter: 'Sleep after',
+    archiveAfter: 'Archive after',
+    minutes: 'min unused',
+    hours: 'h asleep',
+    never: 'never',
+    ttlHint: '0 or “never”: not by itself',
+    ttlWrong: 'A number, or “never”.',
+    shield: 'Stay awake while work goes on inside',
+    shieldHint: 'A build or a job in a terminal holds off the sleep, also with the window closed.',
+    cap: 'At most for',
+    capUnit: 'h',
+    capWrong: 'A number of hours, at least one minute.',
+    descriptionTooLong: 'At most 1,000 characters.',
+    more: 'Image and limits',
+    moreHint: 'These take effect when it starts next.',
+    missing: 'This cannot be empty.',
+    saved: 'Saved',
+    keepAwake: 'Keep awake',
+    keepAwakeHint: 'Whatever goes on inside, it does not go to sleep by itself.',
+    anHour: 'For 1 hour',
+    fourHours: 'For 4 hours',
+    forever: 'Until I let it sleep',
+    letSleep: 'Let it sleep',
+  },
+
+  archives: {
+    none: 'No archive yet. One is made when the workspace is archived.',
+    kept: (many: number) => (many === 1 ? 'The last one is kept.' : `The last ${count(many)} are kept.`),
+    size: (packed: number, content: number) => `${bytes(packed)} for ${bytes(content)} of files`,
+    entries: (files: number) => (files === 1 ? '1 file' : `${count(files)} files`),
+    current: 'In use',
+    goingBack: 'Going back to it',
+    goBack: 'Restore this',
+    confirmTitle: (when: string) => `Go back to the files of ${when}?`,
+    confirmPresent:
+      'The workspace stops and its present home is archived first. Then the home is what it was in this archive.',
+    confirmArchived:
+      'The home will be what it was in this archive, not in the newest one. Both archives are kept.',
+  },
+
+  history: {
+    none: 'Nothing has happened yet.',
+    deed: deeds,
+    because: BECAUSE,
+    outcome: outcomes,
+    underWay: 'under way',
+    took: (milliseconds: number) => (milliseconds < 1_000 ? 'under 1 s' : duration(milliseconds)),
+  },
+
+  log: { label: 'The end of the log of the container', none: 'The log is empty.' },
+
+  trash: {
+    title: 'Trash',
+    open: 'Trash',
+    text: (days: number) =>
+      days > 0
+        ? `The files of deleted workspaces are kept for ${ahead(days * DAY_MS)}.`
+        : 'The files of deleted workspaces are not kept.',
+    none: 'The trash is empty.',
+    deleted: (when: string) => `Deleted ${when}`,
+    goes: (milliseconds: number) =>
+      milliseconds > 0 ? `goes for good in ${ahead(milliseconds)}` : 'goes for good now',
+    archived: 'in an archive',
+    putBack: 'Put back',
+    purge: 'Delete now',
+    purgeTitle: (name: string) => `Delete the files of “${name}” for good?`,
+    purgeText:
+      'Its home directory is removed now; its archives follow within a few hours. This cannot be undone.',
+  },
+
+  found: {
+    banner: (many: number) =>
+      many === 1
+        ? 'Found 1 workspace that is not in the list'
+        : `Found ${count(many)} workspaces that are not in the list`,
+    hint: 'Their files or containers are here, but Berth does not know them.',
+    review: 'Review',
+    title: 'Found workspaces',
+    text: 'Those that you take in appear in the list as they are: asleep, archived, or running where they have a container. Their files stay as they are.',
+    home: places,
+    archiveMissing: 'an archive that is not there',
+    archiveHint: 'To take it in, copy the directory “archives” of the old data directory into the new one.',
+    container: 'a container',
+    made: (when: string) => `made ${when}`,
+    choose: (name: string) => `Take in ${name}`,
+    adopt: (many: number) => (many === 1 ? 'Take in 1' : `Take in ${count(many)}`),
+    removeContainer: 'Remove the container',
+    removeTitle: (name: string) => `Remove the container of “${name}”?`,
+    removeText: 'It has no home directory any more. What was changed inside the container itself is lost.',
+  },
+
+  recovered: {
+    title: 'The database was damaged and has been restored from a backup',
+    titleAnew: 'The database was damaged and there was no backup; Berth began a new one',
+    from: 'The backup:',
+    homes: 'No home directory was touched. Workspaces that the list lacks are offered to be taken in.',
+    damaged: 'What was left of the damaged one:',
   },
 
   engine: {

@@ -3,12 +3,15 @@
  * and give the client its types. JSON is snake_case; times are RFC 3339 in UTC.
  */
 import { z } from 'zod'
-import { OPERATIONS, STATUSES } from './state.ts'
+import { CAUSES, LEVELS, OPERATIONS, OUTCOMES, STATUSES } from './state.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
 
 /** A ULID in lower case (Crockford base 32): 48 bits of time, 80 random bits. */
 export const ID_PATTERN = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/
 export const workspaceId = z.string().regex(ID_PATTERN)
+
+/** `<workspace_id>/<op_id>/home.tar.zst`; never an absolute path. */
+export const ARCHIVE_KEY = /^([0-7][0-9a-hjkmnp-tv-z]{25})\/([0-9a-z]+)\/home\.tar\.zst$/
 
 const GIB = 2 ** 30
 const time = z.iso.datetime()
@@ -36,13 +39,19 @@ const describable = {
     .max(1024 * GIB),
   standby_ttl_seconds: ttl,
   archive_ttl_seconds: ttl,
+  busy_shield: z.boolean().describe('Whether work inside holds off an idle stop.'),
+  busy_cap_seconds: ttl.min(60).describe('For how many seconds it does so at most.'),
 }
 
 export const createWorkspace = z.strictObject(describable).partial().required({ name: true })
 export type CreateWorkspace = z.infer<typeof createWorkspace>
 
 export const patchWorkspace = z
-  .strictObject({ ...describable, desired_state: z.enum(['STANDBY', 'RUNNING']) })
+  .strictObject({
+    ...describable,
+    desired_state: z.enum(LEVELS).describe('PENDING means archived.'),
+    keep_awake_until: time.nullable().describe('No idle stop before this time.'),
+  })
   .partial()
 export type PatchWorkspace = z.infer<typeof patchWorkspace>
 
@@ -55,6 +64,7 @@ export const errorInfo = trouble.extend({
   operation: z.enum(['NONE', ...OPERATIONS]),
   attempt: z.int(),
   at: time,
+  log_tail: z.string().optional().describe("The end of the container's log, where it may say more."),
 })
 export type ErrorInfo = z.infer<typeof errorInfo>
 
@@ -65,6 +75,9 @@ export const progress = z.object({
     'CREATING_CONTAINER',
     'WAITING_FOR_EDITOR',
     'STOPPING',
+    'PACKING',
+    'VERIFYING',
+    'UNPACKING',
     'REMOVING',
   ]),
   started_at: time,
@@ -73,21 +86,44 @@ export const progress = z.object({
 })
 export type Progress = z.infer<typeof progress>
 
+const cause = z.enum(CAUSES)
+
+/** What happens next by itself, when, and why. */
+export const transition = z.object({
+  to: z.enum(LEVELS).describe('PENDING means archived.'),
+  at: time,
+  cause,
+  reason: z.string(),
+})
+export type Transition = z.infer<typeof transition>
+
+/** Whether somebody or something is at work in it. */
+export const activity = z.object({
+  connections: z.int().describe('WebSockets and long answers in flight.'),
+  kept_awake_by: z.string().nullable().describe('What holds off its idle stop, in words.'),
+})
+export type Activity = z.infer<typeof activity>
+
 export const workspace = z.object({
   id: workspaceId,
   ...describable,
   home_path: z.string().nullable().describe('Where the home is on this machine; null before it was made.'),
   status: z.enum(STATUSES),
+  status_since: time,
+  status_cause: cause,
+  status_reason: z.string().describe('Why it is in this state, in words.'),
   display_status: z.enum([...STATUSES, 'ARCHIVED']),
   operation: z.enum(['NONE', ...OPERATIONS]),
   progress: progress.nullable(),
-  desired_state: z.enum(['PENDING', 'STANDBY', 'RUNNING']),
+  desired_state: z.enum(LEVELS),
   error_count: z.int(),
   error_info: errorInfo.nullable(),
   archive_key: z.string().nullable(),
-  next_transition: z
-    .object({ to: z.enum(['PENDING', 'STANDBY', 'RUNNING']), at: time, reason: z.string() })
-    .nullable(),
+  restore_key: z.string().nullable().describe('The archive that it is going back to.'),
+  next_transition: transition.nullable(),
+  keep_awake_until: time.nullable(),
+  activity,
+  deleted_at: time.nullable(),
   last_access_at: time,
   created_at: time,
   updated_at: time,
@@ -100,6 +136,74 @@ export const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(100),
   cursor: workspaceId.optional(),
 })
+
+export const restoreWorkspace = z
+  .strictObject({
+    archive_key: z
+      .string()
+      .regex(ARCHIVE_KEY)
+      .describe(
+        'Go back to this archive, after one of the present home; left out: the archive that stands for it.',
+      ),
+  })
+  .partial()
+  .optional()
+
+/** A finished archive of a home. */
+export const archive = z.object({
+  key: z.string(),
+  created_at: time,
+  bytes: z.int(),
+  content_bytes: z.int(),
+  entries: z.int(),
+  skipped: z.int().describe('Sockets, which are left out.'),
+  image_ref: z.string(),
+  current: z.boolean().describe('It stands for the home.'),
+})
+export type Archive = z.infer<typeof archive>
+export const archiveList = z.object({ items: z.array(archive) })
+
+/** One operation, or a failure that was observed without one. */
+export const historyEntry = z.object({
+  op_id: z.string(),
+  operation: z.enum(['NONE', ...OPERATIONS]),
+  cause,
+  started_at: time,
+  ended_at: time.nullable(),
+  outcome: z.enum(OUTCOMES).nullable().describe('Null while it is under way.'),
+  error_code: errorCode.nullable(),
+  message: z.string().nullable(),
+})
+export type HistoryEntry = z.infer<typeof historyEntry>
+export const history = z.object({ items: z.array(historyEntry) })
+
+export const logsQuery = z.strictObject({ lines: z.coerce.number().int().min(1).max(5_000).default(200) })
+export const logs = z.object({ text: z.string().describe("The end of the container's log.") })
+
+/** A deleted workspace whose files are still there. */
+export const trashed = z.object({
+  id: workspaceId,
+  name: z.string(),
+  deleted_at: time,
+  purge_at: time.describe('When its files go for good.'),
+  archived: z.boolean().describe('Its files are in an archive rather than in a home.'),
+})
+export type Trashed = z.infer<typeof trashed>
+export const trash = z.object({ items: z.array(trashed) })
+
+/** A home, or a container of ours, that no workspace in the database belongs to. */
+export const found = z.object({
+  id: workspaceId,
+  name: z.string(),
+  image_ref: z.string(),
+  created_at: time.nullable(),
+  home: z.enum(['present', 'archived', 'trashed', 'absent']),
+  container: z.boolean(),
+  adoptable: z.boolean().describe('There are files to take in.'),
+})
+export type Found = z.infer<typeof found>
+export const foundList = z.object({ items: z.array(found) })
+export const adopt = z.strictObject({ ids: z.array(workspaceId).min(1).max(1_000) })
 
 export const engine = z.object({
   reachable: z.boolean(),
@@ -117,6 +221,15 @@ export const system = z.object({
   data_dir: z.string(),
   home_store: z.string(),
   home_store_problem: trouble.nullable().describe('Why homes cannot be seen; null when they can.'),
+  archive_store: z.string(),
+  keep_archives: z.int().describe('So many archives of each workspace are kept.'),
+  trash_days: z.number().describe('For so long a deleted workspace can be taken back.'),
+  recovered: z
+    .object({ at: time, from: z.string().nullable(), damaged: z.string().nullable() })
+    .nullable()
+    .describe(
+      'When the database was lost at this start: the backup it came from, and where what was left of it lies.',
+    ),
   disk: z.object({ free_bytes: z.int(), total_bytes: z.int() }),
 })
 export type System = z.infer<typeof system>
@@ -156,6 +269,8 @@ export interface ServerEvents {
   state_changed: Workspace
   progress: { id: string; progress: Progress | null }
   error: { id: string; error_info: ErrorInfo }
+  /** It is going to be put to sleep soon, unless somebody keeps it awake. */
+  warning: { id: string; transition: Transition }
   home_store: { problem: Trouble | null }
   engine: Engine
 }

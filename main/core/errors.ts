@@ -13,6 +13,7 @@ export const ERRORS = {
   PAYLOAD_TOO_LARGE: [413, 'The request is too large', 'Send less.'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'The body must be JSON', 'Send "Content-Type: application/json".'],
   BEING_DELETED: [409, 'This workspace is being deleted', 'Create a new one.'],
+  NOT_NOW: [409, 'This cannot be done now', 'Look at the state of the workspace, and try again.'],
   NOT_RUNNING: [503, 'The workspace is not running', 'Open it in a browser or start it, then try again.'],
   UPSTREAM_FAILED: [
     502,
@@ -27,8 +28,8 @@ export const ERRORS = {
   IMAGE_NOT_FOUND: [502, 'The image does not exist', 'Check its name and tag, or sign in to its registry.'],
   IMAGE_PULL_FAILED: [502, 'The image could not be pulled', 'Check the network connection, then retry.'],
   CONTAINER_NAME_TAKEN: [409, "Another program's container has the name", 'Rename or remove that container.'],
-  CONTAINER_EXITED: [502, 'The container ended at once', 'Read the last log lines in the message.'],
-  INSTANCE_DIED: [502, 'The container ended by itself', 'Retry; if it ends again, give it more memory.'],
+  CONTAINER_EXITED: [502, 'The container ended at once', 'Read the end of its log, then retry.'],
+  INSTANCE_DIED: [502, 'The container ended by itself', 'Retry; if it ends again, read the end of its log.'],
   NOT_ANSWERING: [504, 'code-server does not answer', "Read the workspace's log, then retry."],
   TIMEOUT: [504, 'It took too long', 'Retry; if it stays, check the load and the disk of this machine.'],
   HOME_MISSING: [
@@ -37,7 +38,52 @@ export const ERRORS = {
     'Put it back where the message says (is its disk connected?) and retry, or delete the workspace.',
   ],
   HOME_NOT_WRITABLE: [502, 'The home directory cannot be written', 'Check its owner and permissions.'],
+  HOME_IN_USE: [
+    409,
+    'Another container uses the home directory',
+    'Stop the container that the message names, then retry.',
+  ],
   HOME_STORE_UNAVAILABLE: [503, 'The home store is not there', 'Connect its disk; Berth goes on by itself.'],
+  SOCKET_FAILED: [
+    502,
+    'The socket or port of the workspace cannot be used',
+    'Free the port or the directory that the message names, then retry.',
+  ],
+  ARCHIVE_FAILED: [
+    502,
+    'The home could not be archived',
+    'Read the message, then retry; the home is as it was.',
+  ],
+  HOME_CHANGED: [
+    409,
+    'Files changed while the home was being archived',
+    'End what writes into the home on this machine, then retry; the home is as it was.',
+  ],
+  RESTORE_FAILED: [
+    502,
+    'The archive could not be unpacked',
+    'Read the message, then retry; the archive is as it was.',
+  ],
+  ARCHIVE_CORRUPT: [
+    502,
+    'The archive is damaged',
+    'Restore an older archive, or put a copy of it back and retry.',
+  ],
+  ARCHIVE_UNSAFE: [
+    502,
+    'The archive holds what no home may hold',
+    'Restore an older archive; this one was not made by Berth, or was changed.',
+  ],
+  ARCHIVE_MISSING: [
+    409,
+    'The archive is not there',
+    'Put it back where the message says, or restore an older archive.',
+  ],
+  ARCHIVE_STORE_UNAVAILABLE: [
+    503,
+    'The archives are not there',
+    'Connect their disk; Berth goes on by itself.',
+  ],
   DISK_FULL: [507, 'The disk is full', 'Free some space, then retry.'],
   DATA_DIR_IN_USE: [
     409,
@@ -66,7 +112,7 @@ export class AppError extends Error {
 /** Any thrown value as an AppError; what Berth did not foresee becomes INTERNAL (or DISK_FULL, which can come from anywhere). */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
-  if (['ENOSPC', 'SQLITE_FULL'].includes(errnoOf(error) ?? ''))
+  if (['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(errnoOf(error) ?? ''))
     return new AppError('DISK_FULL', undefined, { cause: error })
   return new AppError('INTERNAL', error instanceof Error ? error.message : String(error), { cause: error })
 }

@@ -19,6 +19,31 @@ export const OPERATIONS = [
 ] as const
 export type Operation = (typeof OPERATIONS)[number]
 
+/** Who, or which rule, wished what is done: the history says it of each operation. */
+export const CAUSES = [
+  /** It was created. */
+  'CREATED',
+  /** A person asked for it. */
+  'PERSON',
+  /** Somebody opened its address. */
+  'VISIT',
+  /** Nobody used it for its standby TTL. */
+  'IDLE',
+  /** Nobody woke it for its archive TTL. */
+  'ARCHIVE_TTL',
+  /** Its home was found without a row, and taken in. */
+  'ADOPTED',
+  /** What was observed was not what was wished, without anybody having asked for that. */
+  'RECOVERY',
+  /** An earlier attempt had failed. */
+  'RETRY',
+] as const
+export type Cause = (typeof CAUSES)[number]
+
+/** How an operation ended. GIVEN_UP: nobody wished it any more, or nothing could be known. INTERRUPTED: Berth itself ended. */
+export const OUTCOMES = ['SUCCEEDED', 'FAILED', 'GIVEN_UP', 'INTERRUPTED'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
 const MINUTE = 60_000
 
 /** How long an operation may take, in milliseconds. An image pull inside it has its own clock. */

@@ -1,14 +1,18 @@
-import type { Progress, Workspace } from './api.ts'
+import type { Activity, Progress, Transition, Workspace } from './api.ts'
+import { whyNow } from './reasons.ts'
 import { failuresOf, type WorkspaceRow } from './workspace.ts'
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
+/** What is true of a workspace only while Berth runs. */
+export interface Moment {
+  progress: Progress | null
+  transition: Transition | null
+  activity: Activity
+}
+
 /** A row as the API tells it; `homePath` says where a home store key is on this machine. */
-export function toWire(
-  row: WorkspaceRow,
-  progress: Progress | null,
-  homePath: (key: string) => string,
-): Workspace {
+export function toWire(row: WorkspaceRow, moment: Moment, homePath: (key: string) => string): Workspace {
   const archived = row.status === 'PENDING' && row.archiveKey !== null
   return {
     id: row.id,
@@ -20,22 +24,28 @@ export function toWire(
     memory_bytes: row.memoryBytes,
     standby_ttl_seconds: row.standbyTtlSeconds,
     archive_ttl_seconds: row.archiveTtlSeconds,
-    home_path: row.homeStoreKey === null ? null : homePath(row.homeStoreKey),
+    busy_shield: row.busyShield,
+    busy_cap_seconds: row.busyCapSeconds,
+    home_path: row.homeStoreKey === null || row.archiveKey !== null ? null : homePath(row.homeStoreKey),
     status: row.status,
+    status_since: iso(row.statusSince),
+    status_cause: row.statusCause,
+    status_reason: whyNow(row),
     display_status: archived ? 'ARCHIVED' : row.status,
     operation:
       row.deletedAt !== null && row.status !== 'DELETED' && row.status !== 'ERROR'
         ? 'DELETING'
         : row.operation,
-    progress,
+    progress: moment.progress,
     desired_state: row.desiredState,
     error_count: failuresOf(row),
     error_info: row.errorInfo,
     archive_key: row.archiveKey,
-    next_transition:
-      row.status === 'ERROR' && row.retryAt !== null
-        ? { to: row.desiredState, at: iso(row.retryAt), reason: 'Berth tries again after an error' }
-        : null,
+    restore_key: row.restoreKey,
+    next_transition: moment.transition,
+    keep_awake_until: row.keepAwakeUntil === null ? null : iso(row.keepAwakeUntil),
+    activity: moment.activity,
+    deleted_at: row.deletedAt === null ? null : iso(row.deletedAt),
     last_access_at: iso(row.lastAccessAt),
     created_at: iso(row.createdAt),
     updated_at: iso(row.updatedAt),

@@ -1,5 +1,5 @@
 import type { ErrorInfo } from './api.ts'
-import type { Level, Operation, Status } from './state.ts'
+import type { Cause, Level, Operation, Status } from './state.ts'
 
 /** What a person says about a workspace; the service writes it. */
 export interface Wishes {
@@ -12,15 +12,28 @@ export interface Wishes {
   standbyTtlSeconds: number
   archiveTtlSeconds: number
   desiredState: Level
+  /** Who or what wished that. */
+  cause: Cause
+  /** Whether work inside holds off an idle stop, and for how long at most. */
+  busyShield: boolean
+  busyCapSeconds: number
+  /** No idle stop before this time. */
+  keepAwakeUntil: number | null
+  /** The archive to go back to, by way of an archive of the present home. The reconciler clears it once that is done. */
+  restoreKey: string | null
+  /** A deleted one need not wait in the trash. */
+  purge: boolean
 }
 
 /** What was last seen of it; the reconciler writes it. */
 export interface Observed {
   status: Status
+  statusSince: number
+  statusCause: Cause
   operation: Operation | 'NONE'
   /** Names the attempt and its files. */
   opId: string | null
-  /** Set once the home was made. */
+  /** Set once the home was made, until nothing of it is left. */
   homeStoreKey: string | null
   /** Set while this archive stands for the home. */
   archiveKey: string | null
@@ -46,3 +59,38 @@ export interface WorkspaceRow extends Wishes, Observed {
 /** Failures in a row under the present wish: a new wish begins anew. */
 export const failuresOf = ({ errorWish, wish, errorCount }: WorkspaceRow): number =>
   errorWish === wish ? errorCount : 0
+
+/** When what is left of a deleted workspace goes for good, in milliseconds since the epoch; `trashMs` is how long it waits. */
+export function purgeAt(
+  { deletedAt, purge, homeStoreKey, archiveKey }: WorkspaceRow,
+  trashMs: number,
+): number {
+  const nothingToTakeBack = homeStoreKey === null && archiveKey === null
+  return deletedAt === null || purge || nothingToTakeBack ? 0 : deletedAt + trashMs
+}
+
+/** A workspace of which nothing is known yet and nothing was said. */
+export const BLANK = {
+  description: '',
+  memo: '',
+  busyShield: true,
+  busyCapSeconds: 12 * 3_600,
+  keepAwakeUntil: null,
+  desiredState: 'RUNNING',
+  cause: 'CREATED',
+  restoreKey: null,
+  purge: false,
+  wish: 1,
+  deletedAt: null,
+  status: 'PENDING',
+  statusCause: 'CREATED',
+  operation: 'NONE',
+  opId: null,
+  homeStoreKey: null,
+  archiveKey: null,
+  runningSince: null,
+  errorCount: 0,
+  errorWish: null,
+  errorInfo: null,
+  retryAt: null,
+} as const satisfies Partial<WorkspaceRow>

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { toAppError } from '../core/errors.ts'
 import { tempDir } from '../testing/temp-dir.ts'
 import { lockDataDir, openDb, requireDurable, type Db } from './open.ts'
+import { createWorkspaceTable } from './workspaces.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 
 const newDbPath = (): string => join(tempDir(), 'berth.db')
@@ -158,6 +159,103 @@ describe('migrations', () => {
     expect({ hash: hash(), files: readdirSync(join(path, '..')) }).toEqual(before)
     open(path, [...MIGRATIONS, second])
   })
+
+  test('D16 a database of the version before is opened, with all that was in it', () => {
+    const path = newDbPath()
+    const old = openDb(path, MIGRATIONS.slice(0, 1))
+    old.exec(`
+      INSERT INTO users VALUES ('u', 'alice', 0);
+      INSERT INTO workspaces VALUES
+        ('w1', 'u', 'Notes', '', '', 'image:1', 2, 1024, 300, 86400, 'STANDBY', 3, NULL, 10, 20,
+          'STANDBY', 'NONE', 'op', 'users/u/workspaces/w1/home', NULL, NULL, 0, NULL, NULL, NULL, 30),
+        ('w2', 'u', 'Gone', '', '', 'image:1', 2, 1024, 300, 86400, 'RUNNING', 3, 15, 10, 20,
+          'DELETED', 'NONE', 'op', 'users/u/workspaces/w2/home', 'w2/op/home.tar.zst', NULL, 0, NULL, NULL, NULL, 30)`)
+    old.close()
+
+    const table = createWorkspaceTable(open(path))
+    expect(table.get('w1')).toEqual({
+      id: 'w1',
+      ownerId: 'u',
+      name: 'Notes',
+      description: '',
+      memo: '',
+      imageRef: 'image:1',
+      cpus: 2,
+      memoryBytes: 1024,
+      standbyTtlSeconds: 300,
+      archiveTtlSeconds: 86_400,
+      desiredState: 'STANDBY',
+      cause: 'PERSON',
+      busyShield: true,
+      busyCapSeconds: 43_200,
+      keepAwakeUntil: null,
+      restoreKey: null,
+      purge: false,
+      wish: 3,
+      deletedAt: null,
+      createdAt: 10,
+      updatedAt: 20,
+      status: 'STANDBY',
+      statusSince: 20,
+      statusCause: 'PERSON',
+      operation: 'NONE',
+      opId: 'op',
+      homeStoreKey: 'users/u/workspaces/w1/home',
+      archiveKey: null,
+      runningSince: null,
+      errorCount: 0,
+      errorWish: null,
+      errorInfo: null,
+      retryAt: null,
+      lastAccessAt: 30,
+    })
+    expect(table.get('w2')).toMatchObject({ status: 'DELETED', homeStoreKey: null, archiveKey: null })
+    expect(backups(path)).toEqual(['berth.db.v1.bak'])
+  })
+
+  /** Opens the database in a process that is killed once it has done `statements` statements of its migrations. */
+  function killedAfter(path: string, statements: number): NodeJS.Signals | null {
+    const script = `
+      import Database from 'better-sqlite3'
+      import { openDb } from ${JSON.stringify(join(import.meta.dirname, 'open.ts'))}
+      const { exec } = Database.prototype
+      let left = ${statements}
+      Database.prototype.exec = function (sql) {
+        for (const statement of sql.split(';').filter((text) => text.trim() !== '')) {
+          if (left-- === 0) process.kill(process.pid, 'SIGKILL')
+          exec.call(this, statement)
+        }
+      }
+      openDb(${JSON.stringify(path)}).close()`
+    return spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: import.meta.dirname })
+      .signal
+  }
+
+  test.each(MIGRATIONS.map((_, version) => version))(
+    'D16 from version %i, killed after any statement, leave a database that the next start brings up to date',
+    (version) => {
+      const schemaOf = (db: Db): unknown =>
+        db.prepare('SELECT name, sql FROM sqlite_master ORDER BY name').all()
+      const wanted = schemaOf(open(newDbPath()))
+      const users = version === 0 ? [] : [{ name: 'alice' }]
+      let kills = 0
+      for (let done = false; !done; kills++) {
+        const path = newDbPath()
+        const old = openDb(path, MIGRATIONS.slice(0, version))
+        if (version > 0) old.exec("INSERT INTO users VALUES ('u', 'alice', 0)")
+        old.close()
+        done = killedAfter(path, kills) !== 'SIGKILL'
+        const db = openDb(path)
+        expect(pragma(db, 'user_version')).toBe(MIGRATIONS.length)
+        expect(pragma(db, 'integrity_check')).toBe('ok')
+        expect(schemaOf(db)).toEqual(wanted)
+        expect(db.prepare('SELECT name FROM users').all()).toEqual(users)
+        db.close()
+      }
+      expect(kills).toBeGreaterThan(5)
+    },
+    60_000,
+  )
 
   test('what is no database is refused and stays as it is', () => {
     const path = newDbPath()

@@ -69,7 +69,7 @@ function migrate(db: Db, path: string, migrations: readonly string[]): void {
 }
 
 /** A file for this user alone, made empty if there is none: SQLite would let others read what it makes. */
-function makePrivate(path: string): void {
+export function makePrivate(path: string): void {
   closeSync(openSync(path, 'a', 0o600))
   chmodSync(path, 0o600)
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { memoryDb } from '../testing/plane.ts'
 import { ALICE, BOB, idOf, rowOf } from '../testing/rows.ts'
+import type { WorkspaceRow } from '../core/workspace.ts'
 import type { Db } from './open.ts'
 import { createWorkspaceTable, type WorkspaceTable } from './workspaces.ts'
 
@@ -36,12 +37,27 @@ describe('a row', () => {
       errorCount: 2,
       errorWish: 1,
       errorInfo,
+      cause: 'IDLE',
+      statusCause: 'RECOVERY',
+      statusSince: 10,
+      busyShield: false,
+      busyCapSeconds: 60,
+      keepAwakeUntil: 11,
+      restoreKey: 'w/old/home.tar.zst',
+      purge: true,
       retryAt: 9,
       status: 'ERROR',
       operation: 'STARTING',
     })
     table.insert(row)
     expect(table.get(row.id)).toEqual(row)
+  })
+
+  test.each([true, false])('knows %s from its contrary, however it is written', (yes) => {
+    table.insert(rowOf(idOf(1), { busyShield: yes, purge: yes }))
+    table.insert(rowOf(idOf(2), { busyShield: !yes, purge: !yes }))
+    table.writeWishes(idOf(2), 1, { busyShield: yes, purge: yes })
+    for (const n of [1, 2]) expect(table.get(idOf(n))).toMatchObject({ busyShield: yes, purge: yes })
   })
 
   test('that is not there is undefined', () => {
@@ -88,8 +104,8 @@ describe('a wish', () => {
 })
 
 describe('a claim', () => {
-  const claim = (seen: string | null, opId: string): boolean =>
-    table.claim(idOf(1), seen, { operation: 'STARTING', opId })
+  const claim = (seen: string | null, opId: string, wish = 1): boolean =>
+    table.claim({ id: idOf(1), opId: seen, wish }, { operation: 'STARTING', opId })
 
   test('is got by the first who saw the workspace, and by nobody else who saw the same', () => {
     table.insert(rowOf(idOf(1)))
@@ -105,6 +121,13 @@ describe('a claim', () => {
     expect(claim('op-a', 'op-b')).toBe(true)
   })
 
+  test('is not got by who has not seen the last wish', () => {
+    table.insert(rowOf(idOf(1), { wish: 2 }))
+    expect(claim(null, 'op-a', 1)).toBe(false)
+    expect(table.get(idOf(1))).toMatchObject({ operation: 'NONE', opId: null })
+    expect(claim(null, 'op-a', 2)).toBe(true)
+  })
+
   test('of a workspace that is not there is not got', () => {
     expect(claim(null, 'op-a')).toBe(false)
   })
@@ -114,7 +137,7 @@ describe('the lists', () => {
   beforeEach(() => {
     for (const n of [3, 1, 5, 2, 4]) table.insert(rowOf(idOf(n)))
     table.insert(rowOf(idOf(6), { ownerId: BOB.id }))
-    table.insert(rowOf(idOf(7), { status: 'DELETED' }))
+    table.insert(rowOf(idOf(7), { status: 'DELETED', deletedAt: 5 }))
     table.insert(rowOf(idOf(8), { deletedAt: 5, status: 'RUNNING' }))
   })
   const ids = (rows: { id: string }[]): string[] => rows.map(({ id }) => id)
@@ -140,13 +163,37 @@ describe('the lists', () => {
   test('the living are everybody’s, those being deleted included', () => {
     expect(ids(table.living())).toEqual([1, 2, 3, 4, 5, 6, 8].map(idOf))
   })
+
+  const KEYS = { homeStoreKey: 'users/u/workspaces/w/home', archiveKey: 'w/op/home.tar.zst' }
+
+  test('a deleted one is among the living as long as there is anything left of it, or to do', () => {
+    const deleted = { status: 'DELETED', deletedAt: 5 } as const
+    table.insert(rowOf(idOf(10), { ...deleted, homeStoreKey: KEYS.homeStoreKey }))
+    table.insert(rowOf(idOf(11), { ...deleted, archiveKey: KEYS.archiveKey }))
+    table.insert(rowOf(idOf(12), { ...deleted, operation: 'DELETING' }))
+    table.insert(rowOf(idOf(13), { ...deleted, deletedAt: null }))
+    expect(ids(table.living()).slice(-4)).toEqual([10, 11, 12, 13].map(idOf))
+    expect(ids(table.page(ALICE.id, idOf(9), 9)), 'taken back').toEqual([idOf(13)])
+  })
+
+  test('the trash is one owner’s, latest first, of what can be taken back', () => {
+    const deleted = (n: number, changes: Partial<WorkspaceRow>): void =>
+      table.insert(rowOf(idOf(n), { status: 'DELETED', deletedAt: n, ...changes }))
+    deleted(10, { homeStoreKey: KEYS.homeStoreKey })
+    deleted(11, { archiveKey: KEYS.archiveKey })
+    deleted(12, { ...KEYS, purge: true })
+    deleted(13, { ...KEYS, ownerId: BOB.id })
+    deleted(14, { ...KEYS, deletedAt: null })
+    deleted(15, { ...KEYS, status: 'RUNNING' })
+    expect(ids(table.trashed(ALICE.id))).toEqual([11, 10].map(idOf))
+  })
 })
 
-test('the last access never moves back', () => {
+test('the last access is the one told last, also when the clock was set back', () => {
   table.insert(rowOf(idOf(1)))
   table.touch(idOf(1), 5_000)
   table.touch(idOf(1), 4_000)
-  expect(table.get(idOf(1))?.lastAccessAt).toBe(5_000)
+  expect(table.get(idOf(1))?.lastAccessAt).toBe(4_000)
 })
 
 test('what was observed is cleared with null and written with objects', () => {
@@ -155,4 +202,12 @@ test('what was observed is cleared with null and written with objects', () => {
   expect(table.get(idOf(1))).toMatchObject({ errorInfo, runningSince: null })
   table.writeObserved(idOf(1), { errorInfo: null })
   expect(table.get(idOf(1))?.errorInfo).toBeNull()
+})
+
+test('the wish to go back to an archive is fulfilled by that archive alone', () => {
+  table.insert(rowOf(idOf(1), { restoreKey: 'newer' }))
+  table.wentBack(idOf(1), 'older')
+  expect(table.get(idOf(1))?.restoreKey).toBe('newer')
+  table.wentBack(idOf(1), 'newer')
+  expect(table.get(idOf(1))?.restoreKey).toBeNull()
 })

@@ -17,11 +17,19 @@ const COLUMNS = {
   standbyTtlSeconds: 'standby_ttl_seconds',
   archiveTtlSeconds: 'archive_ttl_seconds',
   desiredState: 'desired_state',
+  cause: 'cause',
+  busyShield: 'busy_shield',
+  busyCapSeconds: 'busy_cap_seconds',
+  keepAwakeUntil: 'keep_awake_until',
+  restoreKey: 'restore_key',
+  purge: 'purge',
   wish: 'wish',
   deletedAt: 'deleted_at',
   createdAt: 'created_at',
   updatedAt: 'updated_at',
   status: 'status',
+  statusSince: 'status_since',
+  statusCause: 'status_cause',
   operation: 'operation',
   opId: 'op_id',
   homeStoreKey: 'home_store_key',
@@ -40,10 +48,11 @@ const SELECT = `SELECT ${FIELDS.map((field) => `${COLUMNS[field]} AS ${field}`).
 function toRow(record: unknown): WorkspaceRow {
   const row = record as Record<keyof WorkspaceRow, Column>
   const errorInfo = row.errorInfo === null ? null : (JSON.parse(String(row.errorInfo)) as ErrorInfo)
-  return { ...row, errorInfo } as WorkspaceRow
+  return { ...row, errorInfo, busyShield: row.busyShield === 1, purge: row.purge === 1 } as WorkspaceRow
 }
 
 function toColumn(value: unknown): Column {
+  if (typeof value === 'boolean') return Number(value)
   return value !== null && typeof value === 'object' ? JSON.stringify(value) : (value as Column)
 }
 
@@ -52,11 +61,20 @@ export type WorkspaceTable = ReturnType<typeof createWorkspaceTable>
 /** Workspaces in the database. `writeWishes` is for the service, `writeObserved` and `claim` for the reconciler. */
 export function createWorkspaceTable(db: Db) {
   const byId = db.prepare(`${SELECT} WHERE id = ?`)
-  const allLiving = db.prepare(`${SELECT} WHERE status <> 'DELETED' ORDER BY id`)
-  const page = db.prepare(
-    `${SELECT} WHERE owner_id = ? AND status <> 'DELETED' AND id > ? ORDER BY id LIMIT ?`,
+  const over =
+    "status = 'DELETED' AND deleted_at IS NOT NULL AND operation = 'NONE' AND home_store_key IS NULL AND archive_key IS NULL"
+  const shown = "(status <> 'DELETED' OR deleted_at IS NULL)"
+  const allLiving = db.prepare(`${SELECT} WHERE NOT (${over}) ORDER BY id`)
+  const page = db.prepare(`${SELECT} WHERE owner_id = ? AND ${shown} AND id > ? ORDER BY id LIMIT ?`)
+  const trash = db.prepare(
+    `${SELECT} WHERE owner_id = ? AND status = 'DELETED' AND deleted_at IS NOT NULL AND purge = 0
+       AND (home_store_key IS NOT NULL OR archive_key IS NOT NULL) ORDER BY deleted_at DESC, id`,
   )
-  const access = db.prepare('UPDATE workspaces SET last_access_at = max(last_access_at, ?) WHERE id = ?')
+  const stale = db.prepare(
+    'UPDATE workspaces SET restore_key = NULL, deleted_at = CASE WHEN deleted_at IS NULL OR purge = 1 THEN deleted_at ELSE ? END',
+  )
+  const goneBack = db.prepare('UPDATE workspaces SET restore_key = NULL WHERE id = ? AND restore_key = ?')
+  const access = db.prepare('UPDATE workspaces SET last_access_at = ? WHERE id = ?')
 
   function update(id: string, values: Partial<WorkspaceRow>, where = '', params: Column[] = []): boolean {
     const fields = Object.keys(values) as (keyof WorkspaceRow)[]
@@ -73,7 +91,7 @@ export function createWorkspaceTable(db: Db) {
       return record === undefined ? undefined : toRow(record)
     },
 
-    /** Every workspace that is not deleted, of every owner. */
+    /** Every workspace of which there is anything left, of every owner. */
     living(): WorkspaceRow[] {
       return allLiving.all().map(toRow)
     },
@@ -81,6 +99,11 @@ export function createWorkspaceTable(db: Db) {
     /** One owner's living workspaces with an id after `cursor`, oldest first. */
     page(ownerId: string, cursor: string, limit: number): WorkspaceRow[] {
       return page.all(ownerId, cursor, limit).map(toRow)
+    },
+
+    /** One owner's deleted workspaces that can be taken back, the latest first. */
+    trashed(ownerId: string): WorkspaceRow[] {
+      return trash.all(ownerId).map(toRow)
     },
 
     insert(row: WorkspaceRow): void {
@@ -94,7 +117,7 @@ export function createWorkspaceTable(db: Db) {
     writeWishes(
       id: string,
       wish: number,
-      values: Partial<Wishes & { wish: number; deletedAt: number; updatedAt: number }>,
+      values: Partial<Wishes & { wish: number; deletedAt: number | null; updatedAt: number }>,
     ): boolean {
       return update(id, values, 'AND wish = ?', [wish])
     },
@@ -103,9 +126,22 @@ export function createWorkspaceTable(db: Db) {
       update(id, values)
     },
 
-    /** Takes the workspace for one operation; true when nobody else did since it was read with `seenOpId`. */
-    claim(id: string, seenOpId: string | null, values: Pick<Observed, 'operation' | 'opId'>): boolean {
-      return update(id, values, 'AND op_id IS ?', [seenOpId])
+    /** Takes the workspace for one operation; true when it was not taken, and nothing else was wished, since it was read as `seen`. */
+    claim(
+      seen: Pick<WorkspaceRow, 'id' | 'opId' | 'wish'>,
+      values: Pick<Observed, 'operation' | 'opId'> & Partial<Pick<Observed, 'homeStoreKey' | 'archiveKey'>>,
+    ): boolean {
+      return update(seen.id, values, 'AND op_id IS ? AND wish = ?', [seen.opId, seen.wish])
+    },
+
+    /** After the database came from a backup: wishes that were fulfilled since are not fulfilled again, and nothing goes at once. */
+    forgetOldWishes(now: number): void {
+      stale.run(now)
+    },
+
+    /** The wish to go back to this archive is fulfilled, unless there is another one by now. */
+    wentBack(id: string, key: string): void {
+      goneBack.run(id, key)
     },
 
     touch(id: string, at: number): void {

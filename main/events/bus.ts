@@ -1,10 +1,11 @@
-import type { Engine, ErrorInfo, Progress, Trouble } from '../core/api.ts'
+import type { Engine, ErrorInfo, Progress, Transition, Trouble } from '../core/api.ts'
 
 /** What is announced inside the main process. A workspace's news are in its row, which is committed by then. */
 export type News =
   | { readonly kind: 'workspace'; readonly id: string }
   | { readonly kind: 'progress'; readonly id: string; readonly progress: Progress | null }
   | { readonly kind: 'error'; readonly id: string; readonly errorInfo: ErrorInfo }
+  | { readonly kind: 'warning'; readonly id: string; readonly transition: Transition }
   | { readonly kind: 'engine'; readonly engine: Engine }
   | { readonly kind: 'home_store'; readonly problem: Trouble | null }
 

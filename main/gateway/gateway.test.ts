@@ -7,6 +7,8 @@ import { PassThrough, Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import WebSocket from 'ws'
+import type { ErrorInfo } from '../core/api.ts'
+import type { Upstream } from '../core/upstream.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
 import { SECRET, startCanary, startRawCanary, type Canary } from '../testing/canary.ts'
 import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
@@ -14,6 +16,7 @@ import { connectTo, sendRaw, sendRawForHead } from '../testing/raw.ts'
 import { ALICE, BOB, idOf } from '../testing/rows.ts'
 import { connect, openStream, send, type Answer, type Ask } from '../testing/send.ts'
 import { until } from '../testing/until.ts'
+import { ACTIONS, type Action } from './gate.ts'
 import { COOKIE } from './headers.ts'
 
 let edge: Edge
@@ -199,15 +202,43 @@ describe('a request to a running workspace', () => {
     expect((await visit('/a/b')).headers.location).toBe(`/w/${id}/api/v1/session`)
   })
 
-  test('counts as an access when it succeeds, and not when it fails', async () => {
+  test('is activity from the answer’s beginning to its end when it succeeds, and never when it fails', async () => {
     edge.pass(60_000)
-    canary.answer = (_, response) => response.writeHead(404).end()
     const { lastAccessAt } = row()
+    for (const status of [400, 404, 500]) {
+      canary.answer = (_, response) => response.writeHead(status).end()
+      await visit('/')
+    }
+    edge.upstreams.set(id, { socketPath: '/nowhere/s' })
     await visit('/')
+    await navigate('/')
+    edge.upstreams.set(id, canary.upstream)
+    await visit('/.berth/start', { method: 'POST', headers: { origin: edge.originOf(id) } })
+    const events = await openStream(`${edge.url}/w/${id}/.berth/events`, { headers: edge.bearer })
+    events.destroy()
+    expect(edge.begun, 'nothing of this is').toEqual([])
     expect(row().lastAccessAt).toBe(lastAccessAt)
-    canary.answer = (_, response) => response.writeHead(200).end()
-    await visit('/')
+
+    const rest = new PassThrough()
+    canary.answer = (_, response) => {
+      response.writeHead(200).flushHeaders()
+      rest.pipe(response)
+    }
+    const stream = await openStream(`${edge.url}/w/${id}/`, { headers: edge.bearer })
+    expect(edge.begun).toEqual([{ id, kind: 'request', ended: false }])
+    rest.end()
+    stream.resume()
+    await until('it has ended', () => edge.begun[0]!.ended)
     expect(row().lastAccessAt).toBe(edge.now())
+  })
+
+  test('is activity for as long as its answer goes on, and no longer than its client stays', async () => {
+    canary.answer = (_, response) => response.write('first')
+    const stream = await openStream(`${edge.url}/w/${id}/`, { headers: edge.bearer })
+    await once(stream, 'data')
+    expect(edge.begun).toEqual([{ id, kind: 'request', ended: false }])
+    stream.destroy()
+    await until('it has ended', () => edge.begun[0]!.ended)
   })
 
   test('is answered also when its access cannot be written down', async () => {
@@ -217,7 +248,7 @@ describe('a request to a running workspace', () => {
     edge.db.pragma('query_only = ON') // as good as a full disk
     const answer = await send(`${edge.url}/w/${id}/`, { host: edge.hostOf(id), headers })
     expect(answer.text).toBe('here')
-    expect(edge.log.warnings).toHaveLength(1)
+    expect(edge.log.errors.length).toBeGreaterThan(0)
   })
 
   test('is let go upstream when the client goes away', async () => {
@@ -277,7 +308,10 @@ describe('an upstream that misbehaves', () => {
   test('that is not there is looked after, and a person sees a page that waits', async () => {
     edge.upstreams.set(id, { socketPath: '/nowhere/s' })
     const page = await navigate('/')
-    expect(page).toMatchObject({ status: 200, text: expect.stringContaining('EventSource') as string })
+    expect(page).toMatchObject({
+      status: 200,
+      text: expect.stringContaining('data-shows="running"') as string,
+    })
     const other = await visit('/')
     expect(JSON.parse(other.text)).toMatchObject({ code: 'UPSTREAM_FAILED', status: 502 })
     expect(edge.enqueued).toEqual([id, id])
@@ -339,11 +373,21 @@ describe('a WebSocket', () => {
     await until('upstream is let go', () => canary.sockets.size === 0)
   })
 
-  test('that ends counts as an access', async () => {
+  test('is activity from when it is open until it is closed, and its end counts as an access', async () => {
     const socket = await opened()
+    expect(edge.begun).toEqual([{ id, kind: 'socket', ended: false }])
     edge.pass(60_000)
     socket.close()
     await until('it is counted', () => row().lastAccessAt === edge.now())
+    expect(edge.begun).toEqual([{ id, kind: 'socket', ended: true }])
+  })
+
+  test('that upstream refuses or cannot be asked for is no activity', async () => {
+    for (const upstream of [await startRawCanary('HTTP/1.1 403 No\r\n\r\n'), { socketPath: '/nowhere/s' }]) {
+      edge.upstreams.set(id, upstream)
+      expect(typeof (await open())).toBe('number')
+    }
+    expect(edge.begun).toEqual([])
   })
 
   test('that ends harms nothing when that cannot be written down', async () => {
@@ -351,7 +395,7 @@ describe('a WebSocket', () => {
     edge.pass(60_000)
     edge.db.pragma('query_only = ON')
     socket.close()
-    await until('it is told', () => edge.log.warnings.length > 0)
+    await until('it is told', () => edge.log.errors.length > 0)
   })
 
   test('of a workspace that is stopped is closed, those of others are not', async () => {
@@ -604,6 +648,11 @@ describe('E9 without a session', () => {
     const host = edge.hostOf(sleeping)
     for (const headers of [{}, edge.cookie(id), { authorization: 'Bearer wrong' }, edge.bobsBearer()])
       await send(`${edge.url}/w/${sleeping}/`, { host, headers: { ...NAVIGATION, ...headers } })
+    for (let n = 0; n < 200; n++)
+      await send(`${edge.url}/w/${sleeping}/${n}`, {
+        host,
+        headers: { ...NAVIGATION, cookie: `${COOKIE}=${n}` },
+      })
     expect(row(sleeping)).toMatchObject({ desiredState: 'STANDBY', wish: 1 })
     expect(edge.enqueued).toEqual([])
   })
@@ -698,71 +747,254 @@ describe('a browser', () => {
   })
 })
 
-describe('a workspace that does not run', () => {
-  /** What a browser sees, what anything else gets, and whether it was woken. */
-  async function met(
-    change: Partial<WorkspaceRow>,
-  ): Promise<{ page: Answer; other: Answer; woken: boolean }> {
-    const of = edge.add(3, { name: 'My notes', ...change })
-    const other = await visit('/api', {}, of)
-    expect(row(of).wish, 'only a navigation wakes').toBe(1)
-    const page = await navigate('/', of)
-    return { page, other, woken: row(of).wish === 2 }
+/** How the table of states reads: what a navigation of the owner sees, whether it wakes, and what anything else gets. */
+interface Cell {
+  change: Partial<WorkspaceRow>
+  /** What the page shows; the status where there is none. */
+  page: string | 404
+  wakes?: true
+  other: 'proxied' | 404 | 503
+}
+const failed = (attempt: number): Partial<WorkspaceRow> => ({
+  status: 'ERROR',
+  errorCount: attempt,
+  errorWish: 1,
+  errorInfo: {
+    code: 'DISK_FULL',
+    message: 'No space <left>',
+    hint: 'Free some & retry.',
+    operation: 'STARTING',
+    attempt,
+    at: '2026-01-02T03:04:05.000Z',
+    log_tail: 'first\n</pre><script>alert(1)</script>',
+  } satisfies ErrorInfo,
+})
+const RUNNING = { status: 'RUNNING', desiredState: 'RUNNING' } as const
+const STANDBY = { status: 'STANDBY', desiredState: 'STANDBY' } as const
+const down = { desiredState: 'STANDBY', operation: 'STOPPING' } as const
+const away = { status: 'STANDBY', desiredState: 'PENDING' } as const
+// prettier-ignore
+const TABLE: Record<string, Cell> = {
+  'RUNNING': { change: RUNNING, page: 'proxied', other: 'proxied' },
+  'RUNNING, to be stopped by a person': { change: { ...RUNNING, desiredState: 'STANDBY', cause: 'PERSON' }, page: 'proxied', other: 'proxied' },
+  'RUNNING, to be stopped by its TTL': { change: { ...RUNNING, desiredState: 'STANDBY', cause: 'IDLE' }, page: 'proxied', wakes: true, other: 'proxied' },
+  'RUNNING, not to be reached': { change: { ...RUNNING, memo: 'unreachable' }, page: 'running', other: 503 },
+  'STANDBY': { change: STANDBY, page: 'rising', wakes: true, other: 503 },
+  'STANDBY by a person': { change: { ...STANDBY, cause: 'PERSON' }, page: 'rising', wakes: true, other: 503 },
+  'STANDBY, to be archived by a person': { change: { ...away, cause: 'PERSON' }, page: 'archiving', other: 503 },
+  'STANDBY, to be archived by its TTL': { change: { ...away, cause: 'ARCHIVE_TTL' }, page: 'rising', wakes: true, other: 503 },
+  'STANDBY, to be started': { change: { ...STANDBY, desiredState: 'RUNNING' }, page: 'rising', other: 503 },
+  'PROVISIONING': { change: { operation: 'PROVISIONING' }, page: 'rising', other: 503 },
+  'RESTORING': { change: { operation: 'RESTORING', archiveKey: 'a' }, page: 'rising', other: 503 },
+  'STARTING': { change: { ...STANDBY, operation: 'STARTING', desiredState: 'RUNNING' }, page: 'rising', other: 503 },
+  'STARTING after a failure': { change: { ...failed(1), operation: 'STARTING' }, page: 'rising', other: 503 },
+  'STOPPING for a person': { change: { ...RUNNING, ...down, cause: 'PERSON' }, page: 'stopping', other: 503 },
+  'STOPPING for its TTL': { change: { ...RUNNING, ...down, cause: 'IDLE' }, page: 'rising', wakes: true, other: 503 },
+  'STOPPING, to be started again': { change: { ...RUNNING, operation: 'STOPPING' }, page: 'rising', other: 503 },
+  'ARCHIVING for a person': { change: { ...away, operation: 'ARCHIVING', cause: 'PERSON' }, page: 'archiving', other: 503 },
+  'ARCHIVING for its TTL': { change: { ...away, operation: 'ARCHIVING', cause: 'ARCHIVE_TTL' }, page: 'rising', wakes: true, other: 503 },
+  'ARCHIVED': { change: { desiredState: 'PENDING', archiveKey: 'a' }, page: 'archived', other: 503 },
+  'ARCHIVED by its TTL': { change: { desiredState: 'PENDING', archiveKey: 'a', cause: 'ARCHIVE_TTL' }, page: 'archived', other: 503 },
+  'ARCHIVED, to be restored': { change: { desiredState: 'RUNNING', archiveKey: 'a' }, page: 'rising', other: 503 },
+  'PENDING': { change: { desiredState: 'PENDING' }, page: 'homeless', other: 503 },
+  'PENDING, just created': { change: {}, page: 'rising', other: 503 },
+  'ERROR, to be tried again': { change: failed(2), page: 'retrying', other: 503 },
+  'ERROR, waiting for a person': { change: failed(3), page: 'error 2026-01-02T03:04:05.000Z', other: 503 },
+  'ERROR of a stop by its TTL': { change: { ...failed(3), desiredState: 'STANDBY', cause: 'IDLE' }, page: 'error 2026-01-02T03:04:05.000Z', other: 503 },
+  'being deleted': { change: { ...RUNNING, deletedAt: 5 }, page: 404, other: 404 },
+  'deleted': { change: { status: 'DELETED', deletedAt: 5 }, page: 404, other: 404 },
+}
+
+describe.each(Object.entries(TABLE))('a workspace that is %s', (_, { change, page, wakes, other }) => {
+  let of: string
+  beforeEach(() => {
+    const unreachable = change.memo === 'unreachable' || change.deletedAt !== undefined
+    of = edge.add(3, change, unreachable ? undefined : canary.upstream)
+  })
+  const OWNERS: [string, () => Record<string, string>][] = [
+    ['the owner with the cookie', () => edge.cookie(of)],
+    ['the owner with a bearer token', () => edge.bearer],
+  ]
+  const OTHERS: [string, number, () => Record<string, string>][] = [
+    ['somebody else', 403, () => edge.cookie(of, BOB.id)],
+    ['somebody else with a bearer token', 403, () => edge.bobsBearer()],
+    ['nobody', 401, () => ({})],
+  ]
+  const ask = (headers: Record<string, string>, path = '/x'): Promise<Answer> =>
+    send(`${edge.url}/w/${of}${path}`, { host: edge.hostOf(of), headers })
+  const untouched = (): void => {
+    expect(row(of)).toMatchObject({ wish: 1, ...change })
+    expect(edge.enqueued).toEqual([])
   }
 
-  test.each<[string, Partial<WorkspaceRow>, says: string, waits: boolean, woken: boolean]>([
-    ['asleep', { status: 'STANDBY', desiredState: 'STANDBY' }, 'Starting', true, true],
-    ['asleep and to be archived', { status: 'STANDBY', desiredState: 'PENDING' }, 'Starting', true, true],
-    ['about to start', { status: 'STANDBY', desiredState: 'RUNNING' }, 'Starting', true, false],
-    ['starting', { status: 'STANDBY', operation: 'STARTING' }, 'Starting', true, false],
-    ['being made', { status: 'PENDING', operation: 'PROVISIONING' }, 'Starting', true, false],
-    [
-      'being restored',
-      { status: 'PENDING', operation: 'RESTORING', archiveKey: 'a' },
-      'Starting',
-      true,
-      false,
-    ],
-    ['running but not to be reached', { status: 'RUNNING' }, 'Starting', true, false],
-    [
-      'stopping',
-      { status: 'RUNNING', operation: 'STOPPING', desiredState: 'STANDBY' },
-      'put to sleep',
-      false,
-      false,
-    ],
-    ['archived', { status: 'PENDING', desiredState: 'PENDING', archiveKey: 'a' }, 'archived', false, false],
-    ['without a home', { status: 'PENDING', desiredState: 'PENDING' }, 'no home yet', false, false],
-  ])('because it is %s', async (_, change, says, waits, woken) => {
-    const found = await met(change)
-    expect(found.page).toMatchObject({ status: 200, text: expect.stringContaining(says) as string })
-    expect(found.page.text.includes('EventSource'), 'the page goes on by itself').toBe(waits)
-    expect(found.woken).toBe(woken)
-    expect(found.other).toMatchObject({ status: 503, headers: { 'retry-after': '2' } })
-    expect(JSON.parse(found.other.text)).toMatchObject({ code: 'NOT_RUNNING' })
+  test.each(OWNERS)(
+    `shows %s who comes to it: ${page}${wakes ? ', and is woken' : ''}`,
+    async (_, credential) => {
+      const answer = await ask({ ...NAVIGATION, ...credential() }, '/a?b=c')
+      if (page === 'proxied') expect(canary.requests.map(({ url }) => url)).toEqual(['/a?b=c'])
+      else {
+        expect(answer.status).toBe(typeof page === 'number' ? page : 200)
+        expect(/data-shows="([^"]*)"/.exec(answer.text)?.[1] ?? 404).toBe(page)
+        expect(canary.bytes()).toBe('')
+      }
+      if (!wakes) return untouched()
+      expect(row(of)).toMatchObject({ wish: 2, desiredState: 'RUNNING', cause: 'VISIT' })
+      expect(edge.enqueued).toEqual([of])
+    },
+  )
+
+  test.each(OWNERS)(
+    `gives a request or a WebSocket of %s: ${other}, and is not woken`,
+    async (_, credential) => {
+      const answer = await ask(credential())
+      const socket = await open(of, { headers: credential() })
+      if (other === 'proxied') {
+        expect(canary.requests.map(({ url }) => url)).toEqual(['/x', '/socket'])
+        ;(socket as WebSocket).terminate()
+      } else {
+        expect(answer).toMatchObject({ status: other })
+        expect(answer.headers['retry-after']).toBe(other === 503 ? '2' : undefined)
+        expect(JSON.parse(answer.text)).toMatchObject({ code: other === 503 ? 'NOT_RUNNING' : 'NOT_FOUND' })
+        expect(socket).toBe(other)
+        expect(canary.bytes()).toBe('')
+      }
+      untouched()
+    },
+  )
+
+  test.each(OTHERS)('E9 keeps %s out by every way (%i), and is not woken', async (_, status, credential) => {
+    // Whoever has a session may know that what was deleted is gone.
+    const expected = status === 403 && change.status === 'DELETED' ? 404 : status
+    const page = await ask({ ...NAVIGATION, ...credential() })
+    expect(page).toMatchObject({ status: expected, headers: { 'content-type': 'text/html; charset=utf-8' } })
+    expect(page.text).not.toContain('data-shows')
+    expect((await ask(credential())).status).toBe(expected)
+    expect(await open(of, { headers: credential() })).toBe(expected)
+    for (const action of ACTIONS)
+      expect((await post(action, { of, headers: credential() })).status).toBe(expected)
+    expect(canary.bytes()).toBe('')
+    untouched()
+  })
+})
+
+/** An action as the page of the workspace asks for it. */
+const post = (action: Action, { of = id, ...ask }: Ask & { of?: string } = {}): Promise<Answer> =>
+  send(`${edge.url}/w/${of}/.berth/${action}`, {
+    host: edge.hostOf(of),
+    method: 'POST',
+    ...ask,
+    headers: {
+      origin: edge.originOf(of),
+      'sec-fetch-site': 'same-origin',
+      ...(ask.headers ?? edge.cookie(of)),
+    },
   })
 
-  test('because of an error tells which, and what to do', async () => {
-    const errorInfo = {
-      code: 'DISK_FULL',
-      message: 'No space <left>',
-      hint: 'Free some & retry.',
-      operation: 'STARTING',
-      attempt: 3,
-      at: '',
-    } as const
-    const { page, other, woken } = await met({ status: 'ERROR', errorInfo })
-    expect(page.status).toBe(200)
-    expect(page.text).toContain('No space &lt;left&gt;\nFree some &amp; retry.')
-    expect(other.status).toBe(503)
-    expect(woken).toBe(false)
+describe('an action of the waiting page', () => {
+  const rising = { ...STANDBY, operation: 'STARTING', desiredState: 'RUNNING' } as const
+  const restoring = { operation: 'RESTORING', archiveKey: 'a', desiredState: 'RUNNING' } as const
+  const person = (desiredState: string) => ({ desiredState, cause: 'PERSON', wish: 2 })
+
+  test.each<[Action, string, Partial<WorkspaceRow>, object]>([
+    ['start', 'asleep', STANDBY, person('RUNNING')],
+    ['start', 'being put to sleep', { ...RUNNING, ...down, cause: 'PERSON' }, person('RUNNING')],
+    ['start', 'being archived', { ...away, operation: 'ARCHIVING', cause: 'PERSON' }, person('RUNNING')],
+    ['start', 'without a home', { desiredState: 'PENDING' }, person('RUNNING')],
+    ['start', 'cancelling its start', { ...rising, desiredState: 'STANDBY' }, person('RUNNING')],
+    ['cancel', 'starting', rising, person('STANDBY')],
+    ['cancel', 'about to start', { ...STANDBY, desiredState: 'RUNNING' }, person('STANDBY')],
+    ['cancel', 'being restored', restoring, person('PENDING')],
+    ['retry', 'failed', failed(3), person('RUNNING')],
+    ['retry', 'failed on its way down', { ...failed(3), desiredState: 'PENDING' }, person('RUNNING')],
+    ['restore', 'archived', { desiredState: 'PENDING', archiveKey: 'a' }, person('RUNNING')],
+  ])('%s: one that is %s', async (action, _, change, expected) => {
+    const of = edge.add(3, change)
+    expect(await post(action, { of })).toMatchObject({ status: 202, text: '' })
+    expect(row(of)).toMatchObject(expected)
+    expect(edge.enqueued).toEqual([of])
+    expect((await post(action, { of: edge.add(4, change), headers: edge.bearer })).status).toBe(202)
   })
 
-  test('because it is being deleted is as good as gone', async () => {
-    const { page, other, woken } = await met({ status: 'RUNNING', deletedAt: 5 })
-    expect(page.status).toBe(404)
-    expect(other.status).toBe(404)
-    expect(woken).toBe(false)
+  test.each<[string, Partial<WorkspaceRow>, Upstream | 'canary' | undefined, Action[]]>([
+    ['runs: code inside it could ask', RUNNING, 'canary', [...ACTIONS]],
+    [
+      'runs and is about to be stopped',
+      { ...RUNNING, desiredState: 'STANDBY', cause: 'IDLE' },
+      'canary',
+      [...ACTIONS],
+    ],
+    ['is archived', { desiredState: 'PENDING', archiveKey: 'a' }, undefined, ['start', 'cancel', 'retry']],
+    ['is asleep', STANDBY, undefined, ['cancel', 'retry', 'restore']],
+    ['has failed', failed(3), undefined, ['start', 'cancel', 'restore']],
+    ['is starting', rising, undefined, ['retry', 'restore']],
+  ])('is refused where it has no place: one that %s', async (_, change, upstream, refused) => {
+    const of = edge.add(3, change, upstream === 'canary' ? canary.upstream : upstream)
+    for (const action of refused) {
+      const answer = await post(action, { of })
+      expect(answer.status, action).toBe(409)
+      expect(JSON.parse(answer.text), action).toMatchObject({ detail: expect.stringContaining('now') })
+    }
+    expect(row(of)).toMatchObject({ wish: 1, ...change })
+    expect(edge.enqueued).toEqual([])
+    expect(canary.bytes(), 'upstream hears nothing of it').toBe('')
+  })
+
+  test('is taken from the workspace’s own page alone', async () => {
+    const of = edge.asleep(3)
+    const origin = edge.originOf(of)
+    for (const headers of [
+      { origin: '' },
+      { origin: 'null' },
+      { origin: 'http://evil.com' },
+      { origin: edge.url },
+      { origin: edge.originOf(id) },
+      { origin: `${origin}/` },
+      { origin, 'sec-fetch-site': 'none' },
+      { origin, 'sec-fetch-site': 'same-site' },
+      { origin, 'sec-fetch-site': 'cross-site' },
+    ]) {
+      const { status } = await post('start', { of, headers: { ...edge.cookie(of), ...headers } })
+      expect([401, 403], JSON.stringify(headers)).toContain(status)
+    }
+    const bare = await send(`${edge.url}/w/${of}/.berth/start`, {
+      method: 'POST',
+      host: edge.hostOf(of),
+      headers: edge.cookie(of),
+    })
+    expect(bare.status, 'without an origin').toBe(403)
+    for (const method of ['GET', 'HEAD', 'PUT'])
+      expect((await post('start', { of, method })).status, method).toBe(503)
+    expect(row(of).wish).toBe(1)
+    expect(edge.enqueued).toEqual([])
+  })
+
+  test('is taken from a program with a token, also on the plain address', async () => {
+    const of = edge.asleep(3)
+    const answer = await send(`${edge.url}/w/${of}/.berth/start`, { method: 'POST', headers: edge.bearer })
+    expect(answer.status).toBe(202)
+    expect(row(of).desiredState).toBe('RUNNING')
+  })
+})
+
+describe('the page of a workspace that does not run', () => {
+  test('tells an error, what to do, and the end of the log, as the plain text it is', async () => {
+    const { text } = await navigate('/', edge.add(3, failed(3)))
+    expect(text).toContain('Notes: it could not be started')
+    expect(text).toContain('No space &lt;left&gt;\nFree some &amp; retry.')
+    expect(text).toContain('first\n&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;</pre>')
+    expect(text.match(/<script/g)).toHaveLength(1)
+    expect(text).toMatch(/id="why" role="alert">/)
+  })
+
+  test.each<[string, Partial<WorkspaceRow>, hidden: string[]]>([
+    ['new', {}, ['VERIFYING', 'UNPACKING']],
+    ['asleep', { ...STANDBY, homeStoreKey: 'h' }, ['PREPARING_HOME', 'VERIFYING', 'UNPACKING']],
+    ['archived', { desiredState: 'PENDING', archiveKey: 'a', homeStoreKey: 'h' }, ['PREPARING_HOME']],
+  ])('lists the steps that lie ahead of one that is %s', async (_, change, hidden) => {
+    const { text } = await navigate('/', edge.add(3, change))
+    const found = [...text.matchAll(/data-step="(\w+)" hidden/g)].map(([, step]) => step)
+    expect(found).toEqual(hidden)
+    expect(text.match(/<li data-step/g)).toHaveLength(7)
   })
 
   test('is woken by a person’s navigation, and by nothing that a page or a program does', async () => {
@@ -782,11 +1014,20 @@ describe('a workspace that does not run', () => {
     expect(edge.enqueued).toEqual([of])
   })
 
-  test('is woken once by many navigations at once (P10)', async () => {
+  test('P10 is started once by twenty tabs at once, and by more that come meanwhile', async () => {
     const of = edge.asleep(2)
-    const answers = await Promise.all(Array.from({ length: 50 }, () => navigate('/', of)))
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    const tabs = async (): Promise<void> => {
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => navigate(`/${n}`, of)))
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    }
+    await tabs()
+    expect(row(of)).toMatchObject({ desiredState: 'RUNNING', wish: 2 })
+    for (const change of [{ operation: 'STARTING' }, { operation: 'NONE', status: 'RUNNING' }] as const) {
+      edge.table.writeObserved(of, change)
+      await tabs()
+    }
     expect(row(of).wish).toBe(2)
+    expect(edge.enqueued).toEqual([of])
   })
 
   test('P11 has pages that run nothing but their own script, whatever they are called', async () => {

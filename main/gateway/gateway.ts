@@ -5,10 +5,11 @@ import type { Logger } from '../core/logger.ts'
 import type { Upstream } from '../core/upstream.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
 import { workspaceOrigin, workspacePath, type Address } from './address.ts'
-import { gate, type Gate } from './gate.ts'
+import { ACTIONS, MAY, gate, wakes, type Action } from './gate.ts'
 import { COOKIE, cookieOf } from './headers.ts'
 import { sendPage, type Page } from './pages.ts'
 import { createSockets, proxyRequest, proxyUpgrade, refuseUpgrade } from './proxy.ts'
+import { sendWaitingPage } from './waiting-page.ts'
 
 export type Target = Extract<Address, { kind: 'workspace' }>
 
@@ -26,8 +27,12 @@ export interface GatewayDeps<User> {
   /** @throws {AppError} NOT_FOUND, FORBIDDEN */
   enter: (user: User, id: string) => WorkspaceRow
   upstream: (id: string) => Upstream | undefined
+  /** Wishes it running for somebody who opened it. */
   wake: (row: WorkspaceRow) => void
-  touch: (row: WorkspaceRow) => void
+  /** What a person asked for on the waiting page. */
+  act: (row: WorkspaceRow, action: Action) => void
+  /** Somebody is at work: upstream has begun to answer. Returns what is called when that has ended. */
+  begin: (id: string, kind: 'socket' | 'request') => () => void
   /** Upstream did not answer: its state should be looked at. */
   doubt: (id: string) => void
   serveEvents: (user: User, id: string, request: IncomingMessage, response: ServerResponse) => void
@@ -59,17 +64,36 @@ export function createGateway<User>(deps: GatewayDeps<User>) {
       return deps.serveEvents(user, id, request, response)
     const upstream = deps.upstream(id)
     const state = gate(row, upstream !== undefined)
+    const action = request.method === 'POST' && ACTIONS.find((one) => target.path === `/.berth/${one}`)
+    if (action) return act(request, response, target, row, MAY[state].includes(action) && action)
+    if (navigation && wakes(row, state)) deps.wake(row)
     if (state === 'proxy' && upstream) return forward(request, response, target, row, upstream)
+    if (state === 'deleting')
+      return refuse(response, navigation, target, new AppError('NOT_FOUND', 'The workspace is being deleted'))
     if (!navigation) {
-      if (state === 'deleting') return deps.sendProblem(response, new AppError('NOT_FOUND'))
       response.setHeader('Retry-After', '2')
       return deps.sendProblem(
         response,
         new AppError('NOT_RUNNING', `The workspace is not running (${row.status})`),
       )
     }
-    if (state === 'wake') deps.wake(row)
-    sendPage(response, pageOf(state, row, dashboard()), eventsPathOf(id))
+    sendWaitingPage(response, state, row, dashboard())
+  }
+
+  /** `action`: false for one that has no place in the workspace's state. */
+  function act(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target,
+    row: WorkspaceRow,
+    action: Action | false,
+  ): void {
+    const site = request.headers['sec-fetch-site']
+    if (!originAllowed(request, target) || (site !== undefined && site !== 'same-origin'))
+      throw new AppError('FORBIDDEN', 'Only the page of the workspace may do this')
+    if (!action) throw new AppError('NOT_NOW', `This cannot be done now (${row.status})`)
+    deps.act(row, action)
+    response.writeHead(202, { 'Cache-Control': 'no-store', 'Content-Length': 0 }).end()
   }
 
   function forward(
@@ -85,10 +109,10 @@ export function createGateway<User>(deps: GatewayDeps<User>) {
       { id, path: path + search, upstream },
       {
         // A failing request is no sign that somebody is at work.
-        answered: (status) => status < 400 && touch(row),
+        answered: (status) => status < 400 && response.once('close', begin(id, 'request')),
         failed(error) {
           deps.doubt(id)
-          if (isNavigation(request)) sendPage(response, pageOf('rising', row, dashboard()), eventsPathOf(id))
+          if (isNavigation(request)) sendWaitingPage(response, 'proxy', row, dashboard())
           else deps.sendProblem(response, error)
         },
       },
@@ -115,15 +139,22 @@ export function createGateway<User>(deps: GatewayDeps<User>) {
     if (state === 'deleting') return refuseUpgrade(socket, 404, 'Not Found')
     if (state !== 'proxy' || !upstream) return refuseUpgrade(socket, 503, 'Service Unavailable')
     const hop = { id, path: (target.path || '/') + target.search, upstream }
-    proxyUpgrade(request, socket, head, hop, { sockets, onClose: () => touch(row) })
+    proxyUpgrade(request, socket, head, hop, { sockets, onOpen: () => begin(id, 'socket') })
   }
 
   /** Called by sockets, where whatever is thrown (the disk may be full) would end Berth. */
-  function touch(row: WorkspaceRow): void {
-    try {
-      deps.touch(row)
-    } catch (error) {
-      deps.log.warn({ id: row.id, err: error }, 'could not note an access')
+  function begin(id: string, kind: 'socket' | 'request'): () => void {
+    const guarded = <Result>(note: () => Result): Result | undefined => {
+      try {
+        return note()
+      } catch (error) {
+        deps.log.warn({ id, err: error }, 'could not note an access')
+        return undefined
+      }
+    }
+    const end = guarded(() => deps.begin(id, kind))
+    return () => {
+      if (end) guarded(end)
     }
   }
 
@@ -174,7 +205,7 @@ export function createGateway<User>(deps: GatewayDeps<User>) {
 
   function refuse(response: ServerResponse, navigation: boolean, target: Target, error: unknown): void {
     if (!navigation || !(error instanceof AppError)) return deps.sendProblem(response, error)
-    sendPage(response, refusalPage(error, target, dashboard()), eventsPathOf(target.id))
+    sendPage(response, refusalPage(error, target, dashboard()))
   }
 
   return {
@@ -195,8 +226,6 @@ function isNavigation({ method, headers }: IncomingMessage): boolean {
 function fullPath({ id, path, search }: Target): string {
   return workspacePath(id) + (path || '/') + search
 }
-
-const eventsPathOf = (id: string): string => workspacePath(id) + EVENTS_PATH
 
 function redirect(response: ServerResponse, location: string): void {
   response
@@ -230,50 +259,5 @@ function refusalPage(error: AppError, target: Target, dashboard: string): Page {
         text: 'It may have been deleted.',
         link: { href: dashboard, label: 'All workspaces' },
       }
-  }
-}
-
-function pageOf(state: Gate, row: WorkspaceRow, dashboard: string): Page {
-  const all = { href: dashboard, label: 'All workspaces' }
-  switch (state) {
-    case 'proxy':
-    case 'wake':
-    case 'rising':
-      return {
-        status: 200,
-        title: row.name,
-        text: 'Starting …',
-        link: all,
-        shows: row.status === 'RUNNING' && row.operation === 'NONE' ? 'running' : 'rising',
-      }
-    case 'stopping':
-      return {
-        status: 200,
-        title: row.name,
-        text: 'It is being put to sleep.',
-        link: { href: `${workspacePath(row.id)}/`, label: 'Open it again' },
-      }
-    case 'archived':
-      return { status: 200, title: row.name, text: 'This workspace is archived.', link: all }
-    case 'pending':
-      return {
-        status: 200,
-        title: row.name,
-        text: 'This workspace has no home yet. Start it first.',
-        link: all,
-      }
-    case 'error': {
-      const info = row.errorInfo
-      const text = info ? `${info.message}\n${info.hint}` : 'Something failed.'
-      return {
-        status: 200,
-        title: `${row.name}: it could not be started`,
-        text,
-        link: all,
-        shows: `error ${info?.at}`,
-      }
-    }
-    case 'deleting':
-      return { status: 404, title: row.name, text: 'This workspace is being deleted.', link: all }
   }
 }

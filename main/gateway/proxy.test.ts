@@ -47,7 +47,7 @@ test('a WebSocket loses nothing of what upstream says right before it closes, ho
     client.socket,
     Buffer.alloc(0),
     { id: ID, path: '/', upstream },
-    { sockets, onClose: () => undefined },
+    { sockets, onOpen: () => () => undefined },
   )
   await until('upstream has closed', () => closed)
   client.readOn()

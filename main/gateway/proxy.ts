@@ -81,13 +81,13 @@ export function createSockets() {
   }
 }
 
-/** Forwards a WebSocket. `onClose` is called when it has ended, by whatever side. */
+/** Forwards a WebSocket. `onOpen` is called once it is there; what it returns, when it has ended, by whatever side. */
 export function proxyUpgrade(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
   hop: Hop,
-  { sockets, onClose }: { sockets: Sockets; onClose: () => void },
+  { sockets, onOpen }: { sockets: Sockets; onOpen: () => () => void },
 ): void {
   const forward = httpRequest({
     ...connectionOf(hop.upstream),
@@ -109,11 +109,9 @@ export function proxyUpgrade(
   forward.on('upgrade', (answer, upstream, upstreamHead) => {
     upstream.on('error', () => upstream.destroy())
     upstream.on('close', () => socket.end(() => socket.destroy())) // once its last words are through
-    socket.on('close', () => {
-      upstream.destroy()
-      onClose()
-    })
+    socket.on('close', () => upstream.destroy())
     if (socket.destroyed) return void upstream.destroy()
+    socket.on('close', onOpen())
     socket.write(handshake(answer, hop.id, request))
     if (upstreamHead.length > 0) socket.write(upstreamHead)
     if (head.length > 0) upstream.write(head)

@@ -38,6 +38,7 @@ const told = (answer: Answer): { code: string; detail: string } => {
 const addressOf = ({ path }: Route, id = idOf(1)): string => path.replace('{id}', id)
 const bodyOf = ({ path, method }: Route): object | undefined => {
   if (method === 'GET' || method === 'DELETE') return undefined
+  if (path === '/found:adopt') return { ids: [idOf(999)] }
   if (path === '/login') return { token: TOKEN }
   if (path === '/workspaces') return { name: 'New' }
   return path === '/workspaces/{id}' ? { desired_state: 'RUNNING' } : {}
@@ -128,16 +129,30 @@ describe('E3 every route', () => {
     expect(world()).toBe(before)
   })
 
+  /** A workspace, or what is left of one, with which the route has something to do. */
+  function ready({ path }: Route, n: number): string {
+    if (path.startsWith('/trash/'))
+      return edge.add(n, { status: 'DELETED', deletedAt: 1, homeStoreKey: 'users/a/workspaces/b/home' })
+    if (path.startsWith('/found')) {
+      const id = idOf(n)
+      edge.orphans.push({ id, imageRef: 'image:1', cpus: 1, memoryBytes: 2 ** 30, homePath: null })
+      return id
+    }
+    return edge.asleep(n, path.endsWith(':restore') ? { archiveKey: `${idOf(n)}/op/home.tar.zst` } : {})
+  }
+
   test('answers the token', async () => {
     for (const [n, route] of edge.routes.entries()) {
-      const id = edge.asleep(n)
+      const id = ready(route, n)
       const stream = await openStream(`${edge.url}/api/v1${addressOf(route, id)}`, {
         method: route.method,
         headers: { ...edge.bearer, ...(bodyOf(route) && JSON_TYPE) },
         ...(bodyOf(route) && { body: JSON.stringify(bodyOf(route)) }),
       })
       stream.destroy()
-      expect(stream.statusCode, `${route.method} ${route.path}`).toBe(route.status)
+      // There is no home to take in here: that there is none is an answer too.
+      const status = route.path === '/found:adopt' ? 404 : route.status
+      expect(stream.statusCode, `${route.method} ${route.path}`).toBe(status)
     }
   })
 })
@@ -265,6 +280,7 @@ describe('a workspace', () => {
   test.each([
     [':start', 'RUNNING', 'STANDBY'],
     [':stop', 'STANDBY', 'RUNNING'],
+    [':archive', 'PENDING', 'RUNNING'],
   ] as const)('%s wishes it %s', async (verb, desired, before) => {
     const id = edge.add(1, { desiredState: before })
     for (const body of [undefined, {}]) {
@@ -331,7 +347,7 @@ describe('a list', () => {
   test('is mine alone, oldest first, page by page', async () => {
     for (const n of [2, 1, 3]) edge.asleep(n)
     edge.add(4, { ownerId: BOB.id })
-    edge.add(5, { status: 'DELETED' })
+    edge.add(5, { status: 'DELETED', deletedAt: 1 })
     const first = await call('GET', '/workspaces?limit=2')
     expect(ids(first)).toEqual([idOf(1), idOf(2)])
     const cursor = JSON.parse(first.text).next_cursor as string
@@ -464,7 +480,10 @@ describe('what is not valid is refused as a whole, and changes nothing', () => {
 
   test.each([
     ['a wish that there is not', { desired_state: 'SLEEPING' }],
-    ['a wish that is not offered yet', { desired_state: 'PENDING' }],
+    ['a time of day', { keep_awake_until: '15:40' }],
+    ['a cap of nothing', { busy_cap_seconds: 0 }],
+    ['a shield that is no switch', { busy_shield: 'on' }],
+    ['what only Berth writes', { status_cause: 'PERSON' }],
     ['a wish to be deleted', { desired_state: 'DELETED' }],
     ['one right and one wrong field', { name: 'right', cpus: -1 }],
   ])('%s', async (_, body) => {
@@ -494,7 +513,7 @@ describe('what is not valid is refused as a whole, and changes nothing', () => {
   test('fields where none are taken', async () => {
     const id = edge.asleep(1)
     const before = world()
-    for (const verb of [':start', ':stop', ':retry'])
+    for (const verb of [':start', ':stop', ':retry', ':archive', ':restore'])
       expect((await call('POST', `/workspaces/${id}${verb}`, { force: true })).status).toBe(400)
     for (const body of [{ path: 'x' }, { path: 7 }, { url: '/' }, { path: `/${long(4_000)}` }])
       expect((await call('POST', `/workspaces/${id}:open`, body)).status).toBe(400)

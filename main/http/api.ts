@@ -3,6 +3,7 @@ import { z } from 'zod'
 import * as api from '../core/api.ts'
 import { AppError } from '../core/errors.ts'
 import type { Live } from '../events/live.ts'
+import type { FoundService } from '../service/found.ts'
 import type { Sessions } from '../service/sessions.ts'
 import type { WorkspaceService } from '../service/workspaces.ts'
 import type { createEventHub } from './events.ts'
@@ -16,14 +17,18 @@ export interface ApiDeps {
   live: Live
   /** The address with which a browser enters a workspace, and the code in it. */
   entryUrl: (id: string, path: string, code: string) => string
-  facts: { version: string; defaultImage: string; dataDir: string; homeStore: string }
+  found: FoundService
+  /** The end of a workspace's log, this many lines of it. */
+  logTail: (id: string, lines: number) => Promise<string>
+  /** What of `system` does not change. */
+  facts: Omit<api.System, 'node_version' | 'engine' | 'home_store_problem' | 'disk'>
 }
 
 const nothing = z.strictObject({}).optional()
 
 /** The routes of `/api/v1`. */
 export function createRoutes(deps: ApiDeps): readonly Route[] {
-  const { workspaces, sessions, events, live, facts } = deps
+  const { workspaces, found, sessions, events, live, facts } = deps
 
   const workspace = '/workspaces/{id}'
   const routes: Route[] = [
@@ -111,7 +116,7 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
     route({
       method: 'DELETE',
       path: workspace,
-      summary: 'Delete it: the container and then the home',
+      summary: 'Delete it: the container goes, and its files wait in the trash',
       status: 204,
       handle: ({ user, id }) => workspaces.remove(user, id),
     }),
@@ -132,6 +137,24 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       status: 202,
       answer: api.workspace,
       handle: ({ user, id }) => workspaces.desire(user, id, 'STANDBY'),
+    }),
+    route({
+      method: 'POST',
+      path: `${workspace}:archive`,
+      summary: 'Wish its home packed into an archive',
+      body: nothing,
+      status: 202,
+      answer: api.workspace,
+      handle: ({ user, id }) => workspaces.desire(user, id, 'PENDING'),
+    }),
+    route({
+      method: 'POST',
+      path: `${workspace}:restore`,
+      summary: 'Wish it running from its archive, or back to an older one',
+      body: api.restoreWorkspace,
+      status: 202,
+      answer: api.workspace,
+      handle: ({ user, id, body }) => workspaces.restore(user, id, body?.archive_key),
     }),
     route({
       method: 'POST',
@@ -168,6 +191,85 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
     }),
     route({
       method: 'GET',
+      path: `${workspace}/archives`,
+      summary: 'Its archives, the newest first',
+      status: 200,
+      answer: api.archiveList,
+      handle: async ({ user, id }) => ({ items: await workspaces.archives(user, id) }),
+    }),
+    route({
+      method: 'GET',
+      path: `${workspace}/history`,
+      summary: 'What was done to it and why, the newest first',
+      status: 200,
+      answer: api.history,
+      handle: ({ user, id }) => ({ items: workspaces.history(user, id) }),
+    }),
+    route({
+      method: 'GET',
+      path: `${workspace}/logs`,
+      summary: "The end of its container's log",
+      query: api.logsQuery,
+      status: 200,
+      answer: api.logs,
+      async handle({ user, id, query }) {
+        workspaces.get(user, id)
+        return { text: await deps.logTail(id, query.lines) }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/trash',
+      summary: 'My deleted workspaces that can be taken back, the latest first',
+      status: 200,
+      answer: api.trash,
+      handle: ({ user }) => ({ items: workspaces.trash(user) }),
+    }),
+    route({
+      method: 'POST',
+      path: '/trash/{id}:restore',
+      summary: 'Take it back; it comes back asleep',
+      body: nothing,
+      status: 202,
+      answer: api.workspace,
+      handle: ({ user, id }) => workspaces.undelete(user, id),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/trash/{id}',
+      summary: 'Remove what is left of it for good, now',
+      status: 204,
+      handle: ({ user, id }) => workspaces.purge(user, id),
+    }),
+    route({
+      method: 'GET',
+      path: '/found',
+      summary: 'Homes and containers of Berth that belong to no workspace in the list',
+      status: 200,
+      answer: api.foundList,
+      handle: async ({ user }) => ({ items: await found.list(user) }),
+    }),
+    route({
+      method: 'POST',
+      path: '/found:adopt',
+      summary: 'Take them in as workspaces of mine',
+      body: api.adopt,
+      status: 200,
+      answer: api.workspaceList,
+      async handle({ user, body }) {
+        const rows = await found.adopt(user, body.ids)
+        return { items: rows.map(workspaces.view), next_cursor: null }
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/found/{id}',
+      summary: 'Remove a container that belongs to no workspace',
+      status: 204,
+      handle: ({ user, id }) => found.removeContainer(user, id),
+    }),
+    route({
+      method: 'GET',
       path: `${workspace}/events`,
       summary: 'Server-sent events of one workspace',
       status: 200,
@@ -192,14 +294,11 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       status: 200,
       answer: api.system,
       async handle(): Promise<api.System> {
-        const disk = await statfs(facts.dataDir)
+        const disk = await statfs(facts.data_dir)
         return {
-          version: facts.version,
+          ...facts,
           node_version: process.versions.node,
           engine: live.engine(),
-          default_image: facts.defaultImage,
-          data_dir: facts.dataDir,
-          home_store: facts.homeStore,
           home_store_problem: live.homeStoreProblem(),
           disk: { free_bytes: disk.bavail * disk.bsize, total_bytes: disk.blocks * disk.bsize },
         }

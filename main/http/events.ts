@@ -71,7 +71,9 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
         ? format('state_changed', found.workspace, id)
         : news.kind === 'progress'
           ? format('progress', { id: news.id, progress: news.progress }, id)
-          : format('error', { id: news.id, error_info: news.errorInfo }, id)
+          : news.kind === 'warning'
+            ? format('warning', { id: news.id, transition: news.transition }, id)
+            : format('error', { id: news.id, error_info: news.errorInfo }, id)
     return { ownerId: found.ownerId, workspaceId: news.id, text }
   }
 

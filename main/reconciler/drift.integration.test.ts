@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { cp, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Workspace } from '../core/api.ts'
@@ -122,6 +122,8 @@ describe.concurrent('what cannot run ends in an error', () => {
     const stuck = await plane.untilStuck(id, 'CONTAINER_EXITED')
     expect(stuck.error_info!.message).toContain('the editor finds no place to stand')
     expect(stuck.error_info!.message).toContain('exit code 3')
+    expect(stuck.error_info!.log_tail).toContain('the editor finds no place to stand')
+    expect(await plane.log(id)).toContain('the editor finds no place to stand')
     expect(stuck).toMatchObject({ error_count: 3, next_transition: null })
     expect(stuck.error_info).toMatchObject({ operation: 'STARTING', attempt: 3 })
     expect(await startsOf(docker, id)).toBe(3)
@@ -302,4 +304,58 @@ describe.concurrent('what is not ours is not touched', () => {
     expect((await theirSeed.inspect()).State.Status).toBe('created')
     expect(await plane.get(id)).toMatchObject({ status: 'RUNNING', error_count: 0 })
   })
+})
+
+describe('one home, one container', () => {
+  test('an instance that has another home than it should is ended, and started on the right one', async () => {
+    const dataDir = join(await bench.dir(), 'data')
+    const first = await bench.plane({ image: tiny, 'data-dir': dataDir })
+    const { id } = await withFile(first)
+    const before = await containerIdOf(id)
+    await first.close()
+    // As somebody does who moves the homes to another disk while Berth is closed.
+    const elsewhere = join(await bench.dir(), 'homes')
+    await cp(join(dataDir, 'home-store'), elsewhere, { recursive: true })
+    const second = await bench.plane({ image: tiny, 'data-dir': dataDir, 'home-store': elsewhere })
+    const { home_path } = await untilRunsAnew(id, before!, second)
+    const home = (await containerOf(docker, id))!.Mounts.find(
+      ({ Destination }) => Destination === '/home/coder',
+    )
+    expect(home?.Source).toBe(home_path)
+    expect(home_path).toContain(elsewhere)
+  })
+
+  test('a home that somebody else’s container uses is neither started nor archived', async () => {
+    const { id, home_path, file } = await withFile()
+    await plane.stop(id)
+    await plane.untilIn(id, 'STANDBY')
+    const other = await docker.createContainer({
+      Image: tiny,
+      Labels: bench.labels,
+      Entrypoint: ['sleep', '600'],
+      HostConfig: { Mounts: [{ Type: 'bind', Source: home_path!, Target: '/theirs' }] },
+    })
+    await other.start()
+    await plane.start(id)
+    const { error_info } = await plane.untilStuck(id, 'HOME_IN_USE')
+    expect(error_info!.message).toContain((await other.inspect()).Name.slice(1))
+    await plane.archive(id)
+    await plane.untilStuck(id, 'HOME_IN_USE')
+    expect(await readFile(file, 'utf8')).toBe('precious')
+    await other.remove({ force: true })
+    await plane.start(id)
+    await plane.untilIn(id, 'RUNNING')
+  })
+})
+
+test('D9 an image that was removed while its workspace slept is an error that says so', async () => {
+  const image = await bench.image('mortal')
+  const { id } = await plane.create({ image_ref: image })
+  await plane.untilSeen(id, 'has run', ({ home_path }) => home_path !== null)
+  await plane.stop(id)
+  await plane.untilIn(id, 'STANDBY')
+  await docker.getImage(image).remove({ force: true })
+  await plane.start(id)
+  const { error_info } = await plane.untilSeen(id, 'has failed', ({ status }) => status === 'ERROR')
+  expect(['IMAGE_NOT_FOUND', 'IMAGE_PULL_FAILED']).toContain(error_info!.code)
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { AppError } from '../core/errors.ts'
 import { OPERATIONS, type Operation } from '../core/state.ts'
+import type { WorkspaceRow } from '../core/workspace.ts'
 import { createBus } from '../events/bus.ts'
 import { createLive } from '../events/live.ts'
 import type { HomeStore } from '../home-store/home-store.ts'
@@ -10,28 +11,55 @@ import { ALICE, idOf, rowOf } from '../testing/rows.ts'
 import { createObserver, homeKey, reached, type Seen } from './observe.ts'
 
 describe('the result of an operation is there', () => {
-  const HOMES = ['absent', 'present'] as const
+  const HOMES = ['absent', 'present', 'trashed'] as const
   const INSTANCES = ['absent', 'foreign', 'dead', 'unready', 'answering'] as const
   const gone = (instance: Seen['instance']): boolean => instance === 'absent' || instance === 'foreign'
 
-  test.each<[Operation, what: string, (home: Seen['home'], instance: Seen['instance']) => boolean]>([
-    ['PROVISIONING', 'there is a home', (home) => home === 'present'],
-    ['RESTORING', 'there is a home', (home) => home === 'present'],
-    ['STARTING', 'an instance answers', (_, instance) => instance === 'answering'],
-    ['STOPPING', 'no instance is left', (_, instance) => gone(instance)],
-    ['ARCHIVING', 'the home is gone', (home) => home === 'absent'],
-    ['DELETING', 'instance and home are gone', (home, instance) => home === 'absent' && gone(instance)],
-  ])('%s: when %s', (operation, _, expected) => {
+  const none = rowOf(idOf(1))
+  const made = rowOf(idOf(1), { homeStoreKey: 'h' })
+  const archived = rowOf(idOf(1), { homeStoreKey: 'h', archiveKey: 'a' })
+
+  test.each<
+    [Operation, what: string, row: WorkspaceRow, (home: Seen['home'], instance: Seen['instance']) => boolean]
+  >([
+    ['PROVISIONING', 'there is a home', none, (home) => home === 'present'],
+    ['RESTORING', 'there is a home', archived, (home) => home === 'present'],
+    ['STARTING', 'an instance answers', made, (_, instance) => instance === 'answering'],
+    ['STOPPING', 'no instance is left', made, (_, instance) => gone(instance)],
+    ['ARCHIVING', 'an archive stands for the home, which is gone', archived, (home) => home === 'absent'],
+    ['ARCHIVING', 'never, while no archive stands for the home', made, () => false],
+    [
+      'DELETING',
+      'the instance is gone and the home in the trash, or lost',
+      made,
+      (home, instance) => home !== 'present' && gone(instance),
+    ],
+    [
+      'DELETING',
+      'the instance is gone, and an archive left',
+      archived,
+      (home, instance) => home !== 'present' && gone(instance),
+    ],
+    [
+      'DELETING',
+      'nothing at all is left, when nothing can be taken back',
+      none,
+      (home, instance) => home === 'absent' && gone(instance),
+    ],
+  ])('%s: when %s', (operation, _, row, expected) => {
     for (const home of HOMES)
       for (const instance of INSTANCES)
-        expect(reached(operation, { home, instance }), `${home} ${instance}`).toBe(expected(home, instance))
+        expect(reached(operation, { home, instance }, row), `${home} ${instance}`).toBe(
+          expected(home, instance),
+        )
   })
 
   test('or it is not known, when home or instance is not', () => {
     for (const operation of OPERATIONS) {
-      for (const home of HOMES) expect(reached(operation, { home, instance: 'unknown' })).toBe('unknown')
+      for (const home of HOMES)
+        expect(reached(operation, { home, instance: 'unknown' }, made)).toBe('unknown')
       for (const instance of INSTANCES)
-        expect(reached(operation, { home: 'unknown', instance })).toBe('unknown')
+        expect(reached(operation, { home: 'unknown', instance }, made)).toBe('unknown')
     }
   })
 })
@@ -40,23 +68,53 @@ test('a home’s key names its owner and itself', () => {
   expect(homeKey(rowOf(idOf(1)))).toBe(`users/${ALICE.id}/workspaces/${idOf(1)}/home`)
 })
 
-describe('what is not known', () => {
-  function senses() {
-    const bus = createBus(() => undefined)
-    const live = createLive(bus)
-    const log = createQuietLog()
-    const published: unknown[] = []
-    bus.subscribe((news) => news.kind === 'home_store' && published.push(news.problem?.message ?? null))
-    const homeStore = { observe: vi.fn(() => Promise.resolve('present')) }
-    const runner = { observe: vi.fn(() => Promise.resolve({ state: 'answering' })) }
-    const observe = createObserver({
-      homeStore: homeStore as unknown as HomeStore,
-      runner: runner as unknown as Runner,
-      live,
-      log,
-    })
-    return { observe, homeStore, runner, live, warned: log.warnings, published }
+/** An observer of one home and one instance, which tests change. */
+function senses() {
+  const bus = createBus(() => undefined)
+  const live = createLive(bus)
+  const log = createQuietLog()
+  const published: unknown[] = []
+  bus.subscribe((news) => news.kind === 'home_store' && published.push(news.problem?.message ?? null))
+  const homeStore = {
+    pathOf: (key: string) => `/homes/${key}`,
+    observe: vi.fn(() => Promise.resolve('present')),
+    remains: vi.fn(() => Promise.resolve(false)),
   }
+  const runner = { observe: vi.fn(() => Promise.resolve({ state: 'answering' })) }
+  const observe = createObserver({
+    homeStore: homeStore as unknown as HomeStore,
+    runner: runner as unknown as Runner,
+    live,
+    log,
+  })
+  return { observe, homeStore, runner, live, warned: log.warnings, published }
+}
+
+describe('of a deleted workspace', () => {
+  const row = rowOf(idOf(1), { deletedAt: 5 })
+
+  test.each([
+    ['absent', true, 'trashed'],
+    ['absent', false, 'absent'],
+    ['trashed', true, 'trashed'],
+    ['present', true, 'present'],
+  ] as const)('a home that is %s (anything left: %s) counts as %s', async (seen, remains, expected) => {
+    const { observe, homeStore } = senses()
+    homeStore.observe.mockResolvedValue(seen)
+    homeStore.remains.mockResolvedValue(remains)
+    expect(await observe(row)).toMatchObject({ home: expected })
+    expect(await observe({ ...row, deletedAt: null })).toMatchObject({ home: seen })
+  })
+
+  test('nothing is known when it cannot be said what is left', async () => {
+    const { observe, homeStore } = senses()
+    homeStore.observe.mockResolvedValue('absent')
+    homeStore.remains.mockRejectedValue(new AppError('HOME_STORE_UNAVAILABLE'))
+    expect(await observe(row)).toMatchObject({ home: 'unknown' })
+  })
+})
+
+describe('what is not known', () => {
   const [a, b] = [rowOf(idOf(1)), rowOf(idOf(2))]
   const missing = new AppError('HOME_STORE_UNAVAILABLE', 'The home store is not there')
 

@@ -57,15 +57,17 @@ export function createObserver({ homeStore, runner, live, log }: ObserverDeps) {
     }
   }
 
+  /** Of a deleted workspace: whatever lies where its home was counts as in the trash. */
+  async function leftOf(key: string): Promise<'absent' | 'present' | 'trashed'> {
+    const home = await homeStore.observe(key)
+    return home === 'absent' && (await homeStore.remains(key)) ? 'trashed' : home
+  }
+
   return async (row: WorkspaceRow): Promise<Seen> => {
     const key = homeKey(row)
-    const home: Promise<'absent' | 'present'> =
-      row.deletedAt === null
-        ? homeStore.observe(key)
-        : homeStore.remains(key).then((some) => (some ? 'present' : 'absent'))
     const [seenHome, instance] = await Promise.all([
-      ask('home', row, home),
-      ask('instance', row, runner.observe(row.id)),
+      ask('home', row, row.deletedAt === null ? homeStore.observe(key) : leftOf(key)),
+      ask('instance', row, runner.observe(row.id, homeStore.pathOf(key))),
     ])
     const [trouble] = troubles.home.values()
     live.setHomeStoreProblem(
@@ -89,7 +91,7 @@ async function inTime<T>(question: Promise<T>, silent: readonly [ErrorCode, stri
 }
 
 /** True when what `operation` is for can be seen. */
-export function reached(operation: Operation, seen: Seen): boolean | 'unknown' {
+export function reached(operation: Operation, seen: Seen, row: WorkspaceRow): boolean | 'unknown' {
   if (seen.home === 'unknown' || seen.instance === 'unknown') return 'unknown'
   switch (operation) {
     case 'PROVISIONING':
@@ -100,8 +102,14 @@ export function reached(operation: Operation, seen: Seen): boolean | 'unknown' {
     case 'STOPPING':
       return isGone(seen.instance)
     case 'ARCHIVING':
-      return seen.home === 'absent'
+      return seen.home === 'absent' && row.archiveKey !== null
     case 'DELETING':
-      return seen.home === 'absent' && isGone(seen.instance)
+      return isGone(seen.instance) && (hasLeft(row) ? seen.home !== 'present' : seen.home === 'absent')
   }
 }
+
+/** True while there is something that a deleted workspace could be taken back from. */
+export const hasLeft = ({
+  homeStoreKey,
+  archiveKey,
+}: Pick<WorkspaceRow, 'homeStoreKey' | 'archiveKey'>): boolean => homeStoreKey !== null || archiveKey !== null

@@ -10,11 +10,16 @@ import {
 
 /** Everything the decision depends on, read once. Times are milliseconds since the epoch; `now` is data, not a clock. */
 export interface Situation {
-  readonly home: 'absent' | 'present' | 'unknown'
+  /** `trashed`: something of a deleted workspace is left. */
+  readonly home: 'absent' | 'present' | 'trashed' | 'unknown'
   /** As the runner tells them; `foreign` is a container of somebody else under our name. */
   readonly instance: 'absent' | 'foreign' | 'dead' | 'unready' | 'answering' | 'unknown'
   readonly desired: Level
   readonly deleted: boolean
+  /** When what is left of a deleted workspace goes for good. */
+  readonly purgeAt: number
+  /** It is wished back to one of its archives. */
+  readonly goingBack: boolean
   /** An archive stands for the home. */
   readonly archived: boolean
   /** The home was made once. */
@@ -68,14 +73,23 @@ type Goal = Extract<Plan, { kind: 'settled' | 'failed' | 'run' }>
 
 /** What the situation asks for, leaving past failures aside. */
 function goal(s: Situation): Goal {
-  if (s.deleted) return s.home === 'absent' && isGone(s.instance) ? settled('DELETED') : run('DELETING')
+  if (s.deleted) return goalDeleted(s)
   if (s.instance === 'foreign' && s.desired === 'RUNNING')
     return { kind: 'failed', code: 'CONTAINER_NAME_TAKEN', at: s.now }
+  // What lies in the trash goes before any archive: it is the newest there is.
+  if (s.home === 'trashed') return run(isGone(s.instance) ? 'RESTORING' : 'STOPPING')
   return s.home === 'absent' ? goalWithoutHome(s) : goalWithHome(s)
 }
 
+function goalDeleted(s: Situation): Goal {
+  if (s.home === 'present' || !isGone(s.instance)) return run('DELETING')
+  if (s.home === 'absent' && !s.archived && !s.provisioned) return settled('DELETED')
+  if (s.purgeAt <= s.now) return run('DELETING')
+  return { kind: 'settled', status: 'DELETED', stable: true, again: s.purgeAt - s.now }
+}
+
 function goalWithoutHome(s: Situation): Goal {
-  const lost = s.provisioned && !s.archived
+  const lost = s.provisioned && !s.archived && !s.goingBack
   if (!isGone(s.instance)) {
     // The container may hold the last reference to the files: only a person's stop takes it away.
     return lost && s.desired === 'RUNNING'
@@ -83,22 +97,25 @@ function goalWithoutHome(s: Situation): Goal {
       : run('STOPPING')
   }
   if (lost) return { kind: 'failed', code: 'HOME_MISSING', at: s.now }
+  if (s.goingBack) return run('RESTORING')
   const operation = step('PENDING', s.desired, s.archived)
   return operation ? run(operation) : settled('PENDING')
 }
 
 function goalWithHome(s: Situation): Goal {
+  // The present home is archived before an older one takes its place.
+  const desired = s.goingBack ? 'PENDING' : s.desired
   if (s.instance === 'answering') {
-    const operation = step('RUNNING', s.desired, s.archived)
+    const operation = step('RUNNING', desired, s.archived)
     return operation ? run(operation) : running(s)
   }
-  if (s.desired === 'RUNNING') {
+  if (desired === 'RUNNING') {
     const died = s.status === 'RUNNING' && s.instance !== 'unready'
     // Counted from when it came up, so that one death after a good while is mended at once.
     return died ? { kind: 'failed', code: 'INSTANCE_DIED', at: s.runningSince ?? s.now } : run('STARTING')
   }
   if (!isGone(s.instance)) return run('STOPPING')
-  const operation = step('STANDBY', s.desired, s.archived)
+  const operation = step('STANDBY', desired, s.archived)
   return operation ? run(operation) : settled('STANDBY')
 }
 
@@ -115,6 +132,25 @@ export const isGone = (instance: Situation['instance']): boolean =>
 
 const settled = (status: Level | 'DELETED'): Goal => ({ kind: 'settled', status, stable: true })
 const run = (operation: Operation): Goal => ({ kind: 'run', operation })
+
+/** True for an operation under way that nobody wishes any more. Only those are given up that can be at any moment. */
+export function isPointless(
+  operation: Operation,
+  { desired, deleted, goingBack }: Pick<Situation, 'desired' | 'deleted' | 'goingBack'>,
+): boolean {
+  switch (operation) {
+    case 'STARTING':
+      return deleted || goingBack || desired !== 'RUNNING'
+    case 'ARCHIVING':
+      return deleted || (!goingBack && desired !== 'PENDING')
+    case 'RESTORING':
+      return deleted || (!goingBack && desired === 'PENDING')
+    case 'PROVISIONING':
+    case 'STOPPING':
+    case 'DELETING':
+      return false
+  }
+}
 
 /** When the attempt after the `failures`th failure in a row may begin; `at` is when it failed. */
 export const retryAt = (failures: number, at: number): number => at + backoff(failures)

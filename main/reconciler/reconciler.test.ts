@@ -1,19 +1,22 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { arm, FAILPOINTS, type Failpoint } from '../core/failpoint.ts'
 import { MAX_ATTEMPTS, type Level } from '../core/state.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
+import { initLocalArchives } from '../archive-store/local-dir.ts'
 import type { Db } from '../db/open.ts'
 import { initLocalDir } from '../home-store/local-dir.ts'
 import { createFakeEngine, type FakeEngine } from '../testing/fake-runner.ts'
 import { createPlane, memoryDb, type Plane } from '../testing/plane.ts'
-import { ALICE, idOf, rowOf } from '../testing/rows.ts'
+import { ALICE, idOf, rowOf, TRASH_MS } from '../testing/rows.ts'
 import { tempDir } from '../testing/temp-dir.ts'
 import { useVirtualTime, type VirtualTime } from '../testing/virtual-time.ts'
 import { homeKey } from './observe.ts'
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
 
 let db: Db
 let root: string
@@ -24,6 +27,7 @@ let time: VirtualTime
 beforeEach(async () => {
   root = tempDir()
   await initLocalDir(root)
+  await initLocalArchives(join(root, 'archives'))
   db = memoryDb()
   engine = createFakeEngine()
   plane = createPlane({ db, root, engine })
@@ -40,6 +44,17 @@ const retry = (id: string): void => void plane.workspaces.retry(ALICE, id)
 const remove = (id: string): void => plane.workspaces.remove(ALICE, id)
 const row = (id: string): WorkspaceRow => plane.table.get(id)!
 const homeFile = (id: string, name = 'canary'): string => join(plane.homeOf(id), name)
+const besideHome = (id: string, name: string): string => join(dirname(plane.homeOf(id)), name)
+const content = (id: string): string => readFileSync(homeFile(id), 'utf8')
+const undelete = (id: string): void => void plane.workspaces.undelete(ALICE, id)
+/** What was done to a workspace, the oldest first: `operation cause outcome`, and the code of an error. */
+const story = (id: string): string[] =>
+  plane.history
+    .list(id)
+    .reverse()
+    .map(({ operation, cause, outcome, error_code }) =>
+      [operation, cause, outcome, error_code].filter((part) => part !== null).join(' '),
+    )
 
 /** True when the workspace rests at what it is, with nothing under way. */
 const at =
@@ -71,6 +86,23 @@ async function stuck(): Promise<string> {
   wish(id, 'RUNNING')
   await time.until(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS }))
   delete engine.failures.start
+  return id
+}
+
+/** One that is archived. */
+async function archived(text = 'precious'): Promise<string> {
+  const id = await asleep()
+  writeFileSync(homeFile(id), text)
+  wish(id, 'PENDING')
+  await time.until(at(id, 'PENDING'))
+  return id
+}
+
+/** One in the trash. */
+async function trashed(): Promise<string> {
+  const id = await asleep()
+  remove(id)
+  await time.until(at(id, 'DELETED'))
   return id
 }
 
@@ -183,45 +215,374 @@ describe('the way up and down', () => {
 })
 
 describe('an archive', () => {
-  test('stands for its home no more once an instance is started on that', async () => {
-    const id = await asleep()
-    plane.table.writeObserved(id, { archiveKey: 'the/archive' })
-    plane.reconciler.enqueue(id)
-    await time.idle()
-    expect(row(id).archiveKey).toBe('the/archive')
-    const gate = engine.hold('start')
-    wish(id, 'RUNNING')
-    await time.until(gate.reached)
-    expect(row(id).archiveKey, 'before the instance can change anything').toBeNull()
-    gate.open()
-    await time.until(at(id, 'RUNNING', { archiveKey: null }))
+  const archivesOf = (id: string) => plane.archives.list(id)
+
+  test('takes the place of the home, and gives it back', async () => {
+    const id = await running()
+    const operations = watch(id, 'operation')
+    wish(id, 'PENDING')
+    await time.until(at(id, 'PENDING'))
+    const [archive, ...more] = await archivesOf(id)
+    expect(more).toEqual([])
+    expect(row(id)).toMatchObject({ archiveKey: archive!.key, homeStoreKey: homeKey(row(id)) })
+    expect(archive!.meta.workspace).toMatchObject({ id, name: 'Notes', archive_key: archive!.key })
+    expect(readdirSync(dirname(plane.homeOf(id)))).toEqual(['workspace.json'])
+
+    await plane.workspaces.restore(ALICE, id, undefined)
+    await time.until(at(id, 'RUNNING', { archiveKey: null, restoreKey: null }))
+    expect(content(id)).toBe('precious')
+    expect(operations.filter((operation) => operation !== 'NONE')).toEqual([
+      'STOPPING',
+      'ARCHIVING',
+      'RESTORING',
+      'STARTING',
+    ])
+    expect(await archivesOf(id), 'it stays').toHaveLength(1)
   })
 
-  test('is kept by everything else that is tried on it', async () => {
+  test('is told of step by step, and written down with its causes', async () => {
+    const steps: (string | null)[] = []
+    plane.bus.subscribe((news) => {
+      if (news.kind === 'progress' && steps.at(-1) !== (news.progress?.step ?? null))
+        steps.push(news.progress?.step ?? null)
+    })
     const id = await asleep()
-    rmSync(plane.homeOf(id), { recursive: true })
-    plane.table.writeObserved(id, { archiveKey: 'the/archive', status: 'PENDING' })
+    steps.length = 0
+    plane.workspaces.wishFor(row(id), 'PENDING', 'ARCHIVE_TTL')
+    await time.until(at(id, 'PENDING', { statusCause: 'ARCHIVE_TTL' }))
+    const since = Date.now()
+    expect(row(id).statusSince).toBeLessThanOrEqual(since)
+    await time.pass(MINUTE)
+    plane.workspaces.wishFor(row(id), 'RUNNING', 'VISIT')
+    await time.until(at(id, 'RUNNING', { statusCause: 'VISIT' }))
+    expect(row(id).statusSince).toBeGreaterThanOrEqual(since + MINUTE)
+    expect(steps).toEqual([
+      ...['PACKING', 'REMOVING', null],
+      ...['VERIFYING', 'UNPACKING', null],
+      ...['CREATING_CONTAINER', 'WAITING_FOR_EDITOR', null],
+    ])
+    expect(story(id)).toEqual([
+      'PROVISIONING CREATED SUCCEEDED',
+      'STARTING CREATED SUCCEEDED',
+      'STOPPING PERSON SUCCEEDED',
+      'ARCHIVING ARCHIVE_TTL SUCCEEDED',
+      'RESTORING VISIT SUCCEEDED',
+      'STARTING VISIT SUCCEEDED',
+    ])
+  })
+
+  test('is written down before the home goes: while it is not, the home stays', async () => {
+    const id = await asleep()
+    reach('archiving.after-meta', () => {
+      expect(row(id).archiveKey, 'not yet').toBeNull()
+      expect(content(id)).toBe('precious')
+    })
+    reach('archiving.committed', () => {
+      expect(row(id).archiveKey).not.toBeNull()
+      expect(content(id), 'still').toBe('precious')
+    })
+    reach('archiving.removed-home', () => expect(existsSync(plane.homeOf(id))).toBe(false))
+    wish(id, 'PENDING')
+    await time.until(at(id, 'PENDING'))
+    expect(reached()).toEqual(['archiving.after-meta', 'archiving.committed', 'archiving.removed-home'])
+  })
+
+  test('that cannot be written down leaves the home', async () => {
+    const id = await asleep()
+    db.exec(`CREATE TRIGGER full BEFORE UPDATE OF archive_key ON workspaces
+      WHEN NEW.archive_key IS NOT NULL BEGIN SELECT RAISE(ABORT, 'no'); END`)
+    wish(id, 'PENDING')
+    await time.until(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS }))
+    expect(row(id)).toMatchObject({ archiveKey: null, errorInfo: { operation: 'ARCHIVING' } })
+    expect(content(id)).toBe('precious')
+    db.exec('DROP TRIGGER full')
+    retry(id)
+    await time.until(at(id, 'PENDING'))
+  })
+
+  test.each([
+    ['fails', 'DOCKER_FAILED'],
+    ['fails half way', 'ARCHIVE_FAILED'],
+    ['fails late', 'DOCKER_FAILED'],
+    ['disk full', 'DISK_FULL'],
+    ['lies', 'ARCHIVE_FAILED'],
+  ] as const)('whose packing %s three times leaves the home, and nothing else', async (failure, code) => {
+    const id = await asleep()
+    engine.failures.pack = failure
+    wish(id, 'PENDING')
+    await time.until(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS }))
+    expect(row(id)).toMatchObject({ archiveKey: null, errorInfo: { code, operation: 'ARCHIVING' } })
+    expect(content(id)).toBe('precious')
+    expect(await plane.archives.contents(), 'no attempt is left').toEqual([])
+    delete engine.failures.pack
+    retry(id)
+    await time.until(at(id, 'PENDING'))
+  })
+
+  test.each(['fails', 'fails half way', 'fails late', 'disk full'] as const)(
+    'whose unpacking %s three times stays, and no half of a home is there',
+    async (failure) => {
+      const id = await archived()
+      engine.failures.unpack = failure
+      wish(id, 'RUNNING')
+      await time.until(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS }))
+      expect(row(id)).toMatchObject({ errorInfo: { operation: 'RESTORING' } })
+      expect(await plane.archives.meta(row(id).archiveKey!)).toBeDefined()
+      expect(readdirSync(dirname(plane.homeOf(id)))).toEqual(['workspace.json'])
+      delete engine.failures.unpack
+      retry(id)
+      await time.until(at(id, 'RUNNING'))
+      expect(content(id)).toBe('precious')
+    },
+  )
+
+  test.each<['pack' | 'unpack', 'hangs' | 'is deaf', 'ARCHIVING' | 'RESTORING']>([
+    ['pack', 'hangs', 'ARCHIVING'],
+    ['pack', 'is deaf', 'ARCHIVING'],
+    ['unpack', 'hangs', 'RESTORING'],
+    ['unpack', 'is deaf', 'RESTORING'],
+  ])('a %s that %s is given up after half an hour, and then works (D10)', async (method, how, operation) => {
+    const id = method === 'pack' ? await asleep() : await archived()
+    engine.failures[method] = how
+    const begun = Date.now()
+    wish(id, method === 'pack' ? 'PENDING' : 'RUNNING')
+    await time.until(() => row(id).errorCount === 1, HOUR)
+    expect(Date.now() - begun).toBe(30 * MINUTE)
+    expect(row(id).errorInfo).toMatchObject({ code: 'TIMEOUT', operation })
+    engine.mend()
+    await time.until(at(id, method === 'pack' ? 'PENDING' : 'RUNNING'))
+    wish(id, 'RUNNING')
+    await time.until(at(id, 'RUNNING'))
+    expect(content(id)).toBe('precious')
+    expect(engine.mostAtOnce()).toBe(1)
+  })
+
+  test.each([
+    ['RUNNING', 'STARTING PERSON SUCCEEDED'],
+    ['STANDBY', 'ARCHIVING PERSON GIVEN_UP'],
+  ] as const)(
+    'that nobody wishes any more is given up for %s at once, with the home as it was',
+    async (level, last) => {
+      const id = await asleep()
+      engine.failures.pack = 'hangs'
+      wish(id, 'PENDING')
+      await time.until(() => row(id).operation === 'ARCHIVING')
+      await time.idle()
+      const begun = Date.now()
+      wish(id, level)
+      await time.idle()
+      expect(at(id, level)()).toBe(true)
+      expect(Date.now() - begun).toBeLessThan(SECOND)
+      expect(row(id)).toMatchObject({ errorCount: 0, errorInfo: null, archiveKey: null })
+      expect(content(id)).toBe('precious')
+      expect(await plane.archives.contents()).toEqual([])
+      expect(story(id)).toContain('ARCHIVING PERSON GIVEN_UP')
+      expect(story(id).at(-1)).toBe(last)
+    },
+  )
+
+  test('that nobody wishes any more when it was just finished is not used', async () => {
+    const id = await asleep()
+    reach('archiving.after-meta', () => wish(id, 'STANDBY'))
+    wish(id, 'PENDING')
+    await time.until(at(id, 'STANDBY', { desiredState: 'STANDBY' }))
+    expect(content(id)).toBe('precious')
+    expect(row(id)).toMatchObject({ archiveKey: null, errorInfo: null })
+  })
+
+  test('a restore that nobody wishes any more is given up, and stays archived', async () => {
+    const id = await archived()
+    const { archiveKey } = row(id)
+    engine.failures.unpack = 'hangs'
+    wish(id, 'RUNNING')
+    await time.until(() => row(id).operation === 'RESTORING')
+    await time.idle()
+    wish(id, 'PENDING')
+    await time.idle()
+    expect(at(id, 'PENDING', { archiveKey, errorCount: 0 })()).toBe(true)
+    expect(readdirSync(dirname(plane.homeOf(id)))).toEqual(['workspace.json'])
+    expect(story(id).at(-1)).toBe('RESTORING PERSON GIVEN_UP')
+  })
+
+  test('that is damaged is an error that no second attempt is made at, and is kept', async () => {
+    const id = await archived()
+    const { archiveKey } = row(id)
+    const path = join(root, 'archives', archiveKey!)
+    const whole = readFileSync(path)
+    writeFileSync(path, whole.subarray(1))
     wish(id, 'RUNNING')
     await time.until(at(id, 'ERROR'))
-    expect(row(id)).toMatchObject({ archiveKey: 'the/archive', errorInfo: { code: 'NOT_SUPPORTED' } })
-    remove(id)
-    await time.until(at(id, 'DELETED'))
-    expect(row(id).archiveKey, 'for the collector').toBe('the/archive')
+    expect(row(id)).toMatchObject({
+      archiveKey,
+      errorCount: MAX_ATTEMPTS,
+      errorInfo: { code: 'ARCHIVE_CORRUPT', attempt: 1 },
+    })
+    expect(existsSync(plane.homeOf(id))).toBe(false)
+    writeFileSync(path, whole)
+    retry(id)
+    await time.until(at(id, 'RUNNING'))
+    expect(content(id)).toBe('precious')
+  })
+
+  test('that is missing is an error that says so', async () => {
+    const id = await archived()
+    renameSync(join(root, 'archives', id), join(root, 'elsewhere'))
+    wish(id, 'RUNNING')
+    await time.until(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS }))
+    expect(row(id).errorInfo).toMatchObject({ code: 'ARCHIVE_MISSING', attempt: 1 })
+    renameSync(join(root, 'elsewhere'), join(root, 'archives', id))
+    retry(id)
+    await time.until(at(id, 'RUNNING'))
+    expect(content(id)).toBe('precious')
+  })
+
+  test('whose store is away is an error that says so, and nothing is lost', async () => {
+    const [id, other] = [await archived(), await asleep()]
+    renameSync(join(root, 'archives'), join(root, 'away'))
+    wish(id, 'RUNNING')
+    wish(other, 'PENDING')
+    for (const each of [id, other]) {
+      await time.until(at(each, 'ERROR', { errorCount: MAX_ATTEMPTS }))
+      expect(row(each).errorInfo).toMatchObject({ code: 'ARCHIVE_STORE_UNAVAILABLE' })
+    }
+    expect(content(other)).toBe('precious')
+    renameSync(join(root, 'away'), join(root, 'archives'))
+    for (const each of [id, other]) retry(each)
+    await time.until(() => at(id, 'RUNNING')() && at(other, 'PENDING')())
+    expect(content(id)).toBe('precious')
+  })
+
+  test('that cannot be used after it was finished is removed again: the home counts, and older archives stay', async () => {
+    const id = await asleep()
+    for (const failpoint of ['archiving.committed', 'archiving.described'] as const) {
+      arm(`${failpoint}=throw`, { onHit: () => undefined, kill: () => undefined })
+      wish(id, 'PENDING')
+      await time.until(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS }))
+      expect(row(id).archiveKey).toBeNull()
+      expect(await plane.archives.list(id)).toEqual([])
+      expect(content(id)).toBe('precious')
+    }
+    arm('', { onHit: () => undefined, kill: () => undefined })
+    retry(id)
+    await time.until(at(id, 'PENDING'))
+    expect(await plane.archives.list(id)).toHaveLength(1)
+  })
+
+  test('of which only what stands beside the home knows is restored, as after a backup of the database', async () => {
+    const id = await archived()
+    const { archiveKey } = row(id)
+    for (const [before, wished] of [
+      [{ archiveKey: null, homeStoreKey: null }, 'RUNNING'],
+      [{ archiveKey: `${id}/older/home.tar.zst` }, 'RUNNING'],
+    ] as const) {
+      plane.table.writeObserved(id, before)
+      wish(id, wished)
+      await time.until(at(id, 'RUNNING'))
+      expect(content(id)).toBe('precious')
+      wish(id, 'PENDING')
+      await time.until(at(id, 'PENDING'))
+    }
+    expect(row(id).archiveKey).not.toBe(archiveKey)
+  })
+
+  test('beside a home that is there stands for nothing', async () => {
+    const id = await asleep()
+    plane.table.writeObserved(id, { archiveKey: `${id}/before/home.tar.zst` })
+    plane.reconciler.enqueue(id)
+    await time.idle()
+    expect(row(id)).toMatchObject({ status: 'STANDBY', archiveKey: null })
+  })
+
+  test('that is older can be gone back to: the present home is archived first', async () => {
+    const id = await archived('first')
+    const first = row(id).archiveKey!
+    wish(id, 'RUNNING')
+    await time.until(at(id, 'RUNNING'))
+    writeFileSync(homeFile(id), 'second')
+    await plane.workspaces.restore(ALICE, id, first)
+    await time.until(at(id, 'RUNNING', { restoreKey: null, desiredState: 'RUNNING' }))
+    await time.until(() => content(id) === 'first')
+    await time.until(at(id, 'RUNNING', { archiveKey: null }))
+    expect(await archivesOf(id)).toHaveLength(2)
+    expect(story(id).slice(-4)).toEqual([
+      'STOPPING PERSON SUCCEEDED',
+      'ARCHIVING PERSON SUCCEEDED',
+      'RESTORING PERSON SUCCEEDED',
+      'STARTING PERSON SUCCEEDED',
+    ])
+    const second = (await archivesOf(id)).find(({ key }) => key !== first)!.key
+    await plane.workspaces.restore(ALICE, id, second)
+    await time.until(() => row(id).restoreKey === null && at(id, 'RUNNING')())
+    expect(content(id)).toBe('second')
+  })
+
+  test.each([
+    ['is called off', 'asleep', 'second'],
+    ['is wished of another one', 'another', 'third'],
+  ] as const)('that is older is not unpacked any further when that %s', async (_, then, expected) => {
+    const id = await archived('first')
+    const first = row(id).archiveKey!
+    for (const text of ['third', 'second']) {
+      wish(id, 'STANDBY')
+      await time.until(at(id, 'STANDBY'))
+      writeFileSync(homeFile(id), text)
+      wish(id, 'PENDING')
+      await time.until(at(id, 'PENDING'))
+      await time.pass(SECOND)
+    }
+    const [, third] = await archivesOf(id)
+    engine.failures.unpack = 'hangs'
+    await plane.workspaces.restore(ALICE, id, first)
+    await time.until(() => row(id).operation === 'RESTORING')
+    await time.idle()
+    if (then === 'asleep') wish(id, 'STANDBY')
+    else await plane.workspaces.restore(ALICE, id, third!.key)
+    delete engine.failures.unpack
+    await time.until(at(id, then === 'asleep' ? 'STANDBY' : 'RUNNING', { restoreKey: null }), MINUTE)
+    expect(content(id)).toBe(expected)
+    expect(await archivesOf(id)).toHaveLength(3)
+  })
+
+  test('that is older, and damaged, does not cost the present one', async () => {
+    const id = await archived('first')
+    const first = row(id).archiveKey!
+    wish(id, 'STANDBY')
+    await time.until(at(id, 'STANDBY'))
+    writeFileSync(homeFile(id), 'second')
+    writeFileSync(join(root, 'archives', first), 'damaged')
+    await plane.workspaces.restore(ALICE, id, first)
+    await time.until(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS }))
+    expect(row(id).errorInfo).toMatchObject({ code: 'ARCHIVE_CORRUPT' })
+    wish(id, 'STANDBY')
+    await time.until(at(id, 'STANDBY'))
+    expect(content(id)).toBe('second')
   })
 })
 
 describe('wishes during an operation', () => {
-  test('a wish that changes is honoured after the operation, which is not cut off', async () => {
-    const gate = engine.hold('start')
-    const id = create()
+  test('a stop goes on though it is no longer wished, and then what is wished now', async () => {
+    const id = await running()
+    const gate = engine.hold('stop')
     const statuses = watch(id, 'status')
+    wish(id, 'STANDBY')
     await time.until(gate.reached)
+    wish(id, 'RUNNING')
+    await time.idle()
+    expect(row(id).operation).toBe('STOPPING')
+    gate.open()
+    await time.until(at(id, 'RUNNING'))
+    expect(statuses).toEqual(['RUNNING', 'STANDBY', 'RUNNING'])
+  })
+
+  test('a start that nobody wishes any more is given up', async () => {
+    engine.failures.start = 'hangs'
+    const id = create()
+    await time.until(() => row(id).operation === 'STARTING')
+    await time.idle()
     wish(id, 'STANDBY')
     await time.idle()
-    expect(row(id).operation).toBe('STARTING')
-    gate.open()
-    await time.until(at(id, 'STANDBY'))
-    expect(statuses).toEqual(['PENDING', 'STANDBY', 'RUNNING', 'STANDBY'])
+    expect(row(id)).toMatchObject({ status: 'STANDBY', operation: 'NONE', errorCount: 0 })
+    expect(story(id)).toEqual(['PROVISIONING CREATED SUCCEEDED', 'STARTING CREATED GIVEN_UP'])
     expect(engine.instances.has(id)).toBe(false)
   })
 
@@ -251,7 +612,7 @@ describe('wishes during an operation', () => {
     expect(engine.count('start')).toBe(starts)
   })
 
-  test('a deletion that comes while the world is looked at leaves nothing of the home', async () => {
+  test('a deletion that comes while the world is looked at makes no new home', async () => {
     const id = await asleep()
     // What an attempt of an earlier process left beside the home.
     mkdirSync(join(dirname(plane.homeOf(id)), '.making-old'))
@@ -262,6 +623,9 @@ describe('wishes during an operation', () => {
     remove(id)
     gate.open()
     await time.until(at(id, 'DELETED'))
+    expect(existsSync(plane.homeOf(id))).toBe(false)
+    plane.workspaces.purge(ALICE, id)
+    await time.idle()
     expect(existsSync(dirname(plane.homeOf(id)))).toBe(false)
   })
 
@@ -375,13 +739,15 @@ describe('deletion', () => {
   const gone = (id: string): void => {
     expect(row(id)).toMatchObject({ status: 'DELETED', operation: 'NONE', errorInfo: null })
     expect(engine.instances.has(id)).toBe(false)
-    expect(existsSync(dirname(plane.homeOf(id)))).toBe(false)
+    expect(existsSync(plane.homeOf(id))).toBe(false)
+    const left = readdirSync(dirname(plane.homeOf(id))).sort()
+    expect(['trash,workspace.json', 'workspace.json']).toContain(left.join())
   }
 
   test.each<[string, () => Promise<string> | string]>([
-    ['one that was never looked at', create],
     ['a running one', running],
     ['a sleeping one', asleep],
+    ['an archived one', archived],
     ['one in error', stuck],
     [
       'one whose home is lost',
@@ -407,11 +773,19 @@ describe('deletion', () => {
         return id
       },
     ],
-  ])('of %s removes the instance and then the home, and keeps the row', async (_, make) => {
+  ])('of %s removes the instance, puts the home in the trash, and keeps the row', async (_, make) => {
     const id = await make()
     remove(id)
     await time.until(at(id, 'DELETED'))
     gone(id)
+  })
+
+  test('of one that has nothing yet leaves nothing', async () => {
+    const id = create()
+    remove(id)
+    await time.until(at(id, 'DELETED', { homeStoreKey: null }))
+    expect(existsSync(dirname(plane.homeOf(id)))).toBe(false)
+    expect(plane.workspaces.trash(ALICE)).toEqual([])
   })
 
   test.each(['ensureImage', 'start'] as const)('waits for a start that is in %s', async (method) => {
@@ -455,6 +829,7 @@ describe('deletion', () => {
     remove(id)
     await time.until(() => row(id).errorCount > 0 || row(id).status === 'DELETED')
     expect(row(id).status, 'the instance is still there').not.toBe('DELETED')
+    expect(content(id)).toBe('precious')
   })
 
   test("leaves somebody else's container alone", async () => {
@@ -463,7 +838,7 @@ describe('deletion', () => {
     remove(id)
     await time.until(at(id, 'DELETED'))
     expect(engine.instances.get(id)).toBe('foreign')
-    expect(existsSync(dirname(plane.homeOf(id)))).toBe(false)
+    expect(readFileSync(besideHome(id, 'trash/canary'), 'utf8')).toBe('precious')
   })
 
   test('removes what half-made and half-removed homes left', async () => {
@@ -484,6 +859,157 @@ describe('deletion', () => {
     await time.pass(MINUTE)
     expect(readFileSync(homeFile(other), 'utf8')).toBe('precious')
     expect(row(other).status).toBe('RUNNING')
+  })
+})
+
+describe('the trash', () => {
+  const leave = (id: string): string[] =>
+    existsSync(dirname(plane.homeOf(id))) ? readdirSync(dirname(plane.homeOf(id))) : []
+
+  test('gives a home back, and lets it be started', async () => {
+    const id = await trashed()
+    expect(plane.workspaces.trash(ALICE)).toMatchObject([{ id, archived: false }])
+    undelete(id)
+    await time.until(at(id, 'STANDBY', { deletedAt: null }))
+    expect(content(id)).toBe('precious')
+    wish(id, 'RUNNING')
+    await time.until(at(id, 'RUNNING'))
+    expect(story(id).slice(-3)).toEqual([
+      'DELETING PERSON SUCCEEDED',
+      'RESTORING PERSON SUCCEEDED',
+      'STARTING PERSON SUCCEEDED',
+    ])
+  })
+
+  test('gives an archived one back as it was', async () => {
+    const id = await archived()
+    const { archiveKey } = row(id)
+    remove(id)
+    await time.until(at(id, 'DELETED', { archiveKey }))
+    undelete(id)
+    await time.until(at(id, 'PENDING', { archiveKey }))
+    wish(id, 'RUNNING')
+    await time.until(at(id, 'RUNNING'))
+    expect(content(id)).toBe('precious')
+  })
+
+  test('gives back what is still being deleted', async () => {
+    const id = await running()
+    const gate = engine.hold('stop')
+    remove(id)
+    await time.until(gate.reached)
+    undelete(id)
+    gate.open()
+    await time.until(at(id, 'STANDBY', { deletedAt: null, desiredState: 'STANDBY' }))
+    expect(content(id)).toBe('precious')
+  })
+
+  test('gives a home back although it is to be archived by then, and is an error when it cannot', async () => {
+    const id = await trashed()
+    engine.failures.endStorage = 'fails'
+    undelete(id)
+    wish(id, 'PENDING')
+    await time.until(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS }), MINUTE)
+    expect(readFileSync(besideHome(id, 'trash/canary'), 'utf8')).toBe('precious')
+    delete engine.failures.endStorage
+    retry(id)
+    await time.until(at(id, 'PENDING'))
+    expect(story(id).slice(-2)).toEqual(['RESTORING PERSON SUCCEEDED', 'ARCHIVING PERSON SUCCEEDED'])
+  })
+
+  test('is emptied after seven days, not before, of the home and all that described it', async () => {
+    const id = await trashed()
+    const deletedAt = row(id).deletedAt!
+    vi.setSystemTime(deletedAt + TRASH_MS - MINUTE)
+    plane.reconciler.enqueue(id)
+    await time.idle()
+    expect(readFileSync(besideHome(id, 'trash/canary'), 'utf8')).toBe('precious')
+    await time.until(at(id, 'DELETED', { homeStoreKey: null, archiveKey: null }), MINUTE)
+    expect(Date.now()).toBeGreaterThanOrEqual(deletedAt + TRASH_MS)
+    expect(leave(id)).toEqual([])
+    expect(plane.workspaces.trash(ALICE)).toEqual([])
+    await time.idle()
+    expect(vi.getTimerCount(), 'nobody waits for it any more').toBe(0)
+  })
+
+  test('is emptied at once when a person says so, of an archived one too; the archive is left to the collector', async () => {
+    const [id, other] = [await trashed(), await archived()]
+    const { archiveKey } = row(other)
+    remove(other)
+    await time.until(at(other, 'DELETED'))
+    for (const each of [id, other]) plane.workspaces.purge(ALICE, each)
+    await time.idle()
+    for (const each of [id, other]) {
+      expect(row(each)).toMatchObject({ status: 'DELETED', homeStoreKey: null, archiveKey: null })
+      expect(leave(each)).toEqual([])
+    }
+    expect(await plane.archives.meta(archiveKey!)).toBeDefined()
+  })
+
+  test('says that nothing can be taken back before the first file goes', async () => {
+    const id = await trashed()
+    reach('deleting.removed-container', () => {
+      expect(row(id)).toMatchObject({ homeStoreKey: null, archiveKey: null })
+      expect(() => undelete(id)).toThrow('in the trash')
+      expect(existsSync(besideHome(id, 'trash/canary'))).toBe(true)
+    })
+    plane.workspaces.purge(ALICE, id)
+    await time.idle()
+    expect(reached()).toEqual(['deleting.removed-container'])
+    expect(leave(id)).toEqual([])
+  })
+
+  test.each<[string, (id: string) => () => void]>([
+    [
+      'the engine is away',
+      () => {
+        engine.up = false
+        return () => (engine.up = true)
+      },
+    ],
+    [
+      'the engine does no work',
+      () => {
+        engine.failures.stop = 'unreachable'
+        return () => delete engine.failures.stop
+      },
+    ],
+    [
+      'the home store is away',
+      () => {
+        renameSync(root, `${root}-away`)
+        return () => renameSync(`${root}-away`, root)
+      },
+    ],
+  ])('is emptied in the end though %s meanwhile', async (_, hinder) => {
+    const id = await trashed()
+    const mend = hinder(id)
+    plane.workspaces.purge(ALICE, id)
+    await time.pass(MINUTE)
+    mend()
+    await time.until(() => leave(id).length === 0, MINUTE)
+    await time.until(at(id, 'DELETED', { homeStoreKey: null }))
+  })
+
+  test('holds the newest home when something was deleted there before', async () => {
+    const id = await asleep()
+    mkdirSync(besideHome(id, 'trash'))
+    writeFileSync(besideHome(id, 'trash/canary'), 'old')
+    remove(id)
+    await time.until(at(id, 'DELETED'))
+    expect(leave(id).sort()).toEqual(['trash', 'workspace.json'])
+    undelete(id)
+    await time.until(at(id, 'STANDBY'))
+    expect(content(id)).toBe('precious')
+  })
+
+  test('of one whose home was lost is forgotten in the end', async () => {
+    const id = await asleep()
+    rmSync(dirname(plane.homeOf(id)), { recursive: true })
+    remove(id)
+    await time.until(at(id, 'DELETED'))
+    plane.workspaces.purge(ALICE, id)
+    await time.until(at(id, 'DELETED', { homeStoreKey: null }), MINUTE)
   })
 })
 
@@ -626,6 +1152,11 @@ describe('failures', () => {
       attempt: 3,
       at: new Date(begun + told.at(-1)!).toISOString(),
     })
+    expect(story(id).slice(-3)).toEqual([
+      'STARTING PERSON FAILED DOCKER_FAILED',
+      'STARTING RETRY FAILED DOCKER_FAILED',
+      'STARTING RETRY FAILED DOCKER_FAILED',
+    ])
   })
 
   test('three of them end it, however long one waits and however often one looks', async () => {
@@ -733,6 +1264,22 @@ describe('failures', () => {
     if (how === 'hangs') expect(engine.mostAtOnce(), 'the first has ended').toBe(1)
   })
 
+  test('code-server that never answers is told with the end of the log, and gets a new container the next time', async () => {
+    const id = await asleep()
+    engine.starts.length = 0
+    engine.failures.start = 'never answers'
+    wish(id, 'RUNNING')
+    await time.until(() => row(id).errorCount === 1)
+    expect(row(id).errorInfo).toMatchObject({
+      code: 'NOT_ANSWERING',
+      operation: 'STARTING',
+      log_tail: `the log of ${id}`,
+    })
+    engine.mend()
+    await time.until(at(id, 'RUNNING'))
+    expect(engine.starts.map(({ anew }) => anew)).toEqual([false, true])
+  })
+
   test('a start that was done although it is said to have failed is a start (D10)', async () => {
     const id = await asleep()
     engine.failures.start = 'fails late'
@@ -787,6 +1334,8 @@ describe('an instance that ends by itself', () => {
     die(id)
     await time.until(at(id, 'RUNNING', { errorCount: 1 }))
     expect(codes).toEqual(['INSTANCE_DIED NONE'])
+    expect(row(id)).toMatchObject({ statusCause: 'RECOVERY', errorInfo: { log_tail: `the log of ${id}` } })
+    expect(story(id).slice(-2)).toEqual(['NONE RECOVERY FAILED INSTANCE_DIED', 'STARTING RECOVERY SUCCEEDED'])
   })
 
   test('over and over ends in ERROR with its home intact', async () => {
@@ -893,29 +1442,51 @@ test("C7 somebody else's container under our name is an error, and is never touc
 })
 
 describe('D7 a settled world', () => {
-  test('costs no write and no change on a second look, whatever state it settled in', async () => {
-    const ids = [await running(), await asleep(), await stuck(), await running()]
+  test('of 200 costs no write and no change on a second look, whatever state they settled in', async () => {
+    const ids = [await running(), await stuck(), await archived(), await trashed()]
+    for (let n = ids.length; n < 199; n++) ids.push(create())
+    await time.until(() => ids.slice(4).every((id) => at(id, 'RUNNING')()))
+    const levels = ['STANDBY', 'PENDING', 'RUNNING'] as const
+    ids.slice(4).forEach((id, n) => (n % 4 === 3 ? remove(id) : wish(id, levels[n % 4]!)))
     const lost = await asleep()
     rmSync(plane.homeOf(lost), { recursive: true })
     retry(lost)
-    const deleted = await asleep()
-    remove(deleted)
-    await time.until(() => at(lost, 'ERROR')() && at(deleted, 'DELETED')())
+    const rests = (id: string): boolean => {
+      const { operation, status, desiredState, deletedAt } = row(id)
+      return operation === 'NONE' && status === (deletedAt === null ? desiredState : 'DELETED')
+    }
+    await time.until(() => at(lost, 'ERROR')() && ids.slice(4).every(rests))
     await time.pass(2 * MINUTE)
     const writes = (): unknown => db.prepare('SELECT total_changes() AS n').get()
     const news: unknown[] = []
     plane.bus.subscribe((one) => news.push(one))
-    const before = { writes: writes(), mutations: engine.mutations(), looks: engine.count('observe') }
-    plane.reconciler.start()
-    for (let round = 0; round < 10; round++) await time.pass(30 * SECOND)
-    expect(engine.count('observe') - before.looks).toBeGreaterThanOrEqual(10 * (ids.length + 1))
-    expect({ writes: writes(), mutations: engine.mutations() }).toEqual({
-      writes: before.writes,
-      mutations: before.mutations,
-    })
+    const before = { writes: writes(), mutations: engine.mutations() }
+    const looks = engine.count('observe')
+    plane.reconciler.enqueueAll()
+    await time.idle()
+    expect(engine.count('observe') - looks).toBe(200)
+    expect({ writes: writes(), mutations: engine.mutations() }).toEqual(before)
     expect(news).toEqual([])
   })
 })
+
+test.each(['start', 'pack', 'observe'] as const)(
+  'D12 one of twelve workspaces whose %s never ends delays none of the others',
+  async (method) => {
+    const ids: string[] = []
+    for (let n = 0; n < 12; n++) ids.push(await asleep())
+    const poisoned = ids.pop()!
+    const gate = engine.hold(method)
+    wish(poisoned, method === 'pack' ? 'PENDING' : 'RUNNING')
+    await time.until(gate.reached)
+    gate.forget()
+    const begun = Date.now()
+    ids.forEach((id, n) => wish(id, n % 2 === 0 ? 'RUNNING' : 'PENDING'))
+    await time.until(() => ids.every((id, n) => at(id, n % 2 === 0 ? 'RUNNING' : 'PENDING')()), MINUTE)
+    expect(Date.now() - begun).toBeLessThan(SECOND)
+    expect(row(poisoned).status).toBe('STANDBY')
+  },
+)
 
 describe('D8 with no events at all', () => {
   test('the resync finds a death', async () => {
@@ -981,7 +1552,8 @@ describe('D14 the next process', () => {
     left(id, { ...provisioned(id), ...deleted })
     await time.until(at(id, 'DELETED'))
     expect(row(id).opId).toBe('op-before')
-    expect(existsSync(dirname(plane.homeOf(id)))).toBe(false)
+    expect(existsSync(plane.homeOf(id))).toBe(false)
+    expect(readFileSync(besideHome(id, 'trash/canary'), 'utf8')).toBe('precious')
   })
 
   test('finishes a home whose making was cut off, and leaves none of its remains', async () => {
@@ -1019,6 +1591,26 @@ describe('D14 the next process', () => {
     expect(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS })()).toBe(true)
   })
 
+  test('finishes an archive whose home is half removed, and leaves nothing of it', async () => {
+    const id = await archived()
+    mkdirSync(besideHome(id, '.gone-op-before'))
+    plane.table.writeObserved(id, { operation: 'ARCHIVING', opId: 'op-before', status: 'STANDBY' })
+    plane.reconciler.enqueue(id)
+    await time.until(at(id, 'PENDING'))
+    expect(engine.count('pack', id)).toBe(1)
+    expect(readdirSync(dirname(plane.homeOf(id)))).toEqual(['workspace.json'])
+  })
+
+  test('finishes a purge that has begun, and takes nothing back from it', async () => {
+    const id = await trashed()
+    const purged = { operation: 'DELETING', opId: 'op-before', homeStoreKey: null } as const
+    plane.table.writeObserved(id, purged)
+    expect(() => undelete(id)).toThrow('in the trash')
+    plane.reconciler.start()
+    await time.until(at(id, 'DELETED'))
+    expect(existsSync(dirname(plane.homeOf(id)))).toBe(false)
+  })
+
   test.each<[Level, 'open' | 'forget', string]>([
     ['RUNNING', 'open', 'although what it asked for is done later'],
     ['RUNNING', 'forget', 'and nothing of what it asked for is done'],
@@ -1050,5 +1642,114 @@ describe('D14 the next process', () => {
     restart()
     await time.until(at(id, 'RUNNING'))
     expect(readFileSync(homeFile(id, '.profile'), 'utf8')).toBe('from the image\n')
+  })
+})
+
+/** What happens at failpoints, and which of those were reached. */
+const points = new Map<Failpoint, () => void>()
+let hits: Failpoint[] = []
+const reached = (): Failpoint[] => hits
+function reach(name: Failpoint, happens: () => void): void {
+  points.set(name, happens)
+  const armed = [...points.keys()].map((each) => `${each}=kill`).join(',')
+  // Once each: what is done again after a failure goes well.
+  const onHit = (hit: Failpoint): void => {
+    const happen = points.get(hit)
+    if (!points.delete(hit)) return
+    hits.push(hit)
+    happen?.()
+  }
+  arm(armed, { onHit, kill: () => undefined })
+}
+function fail(name: Failpoint): void {
+  reach(name, () => {
+    throw new Error(`failpoint ${name}`)
+  })
+}
+afterEach(() => {
+  arm('', { onHit: () => undefined, kill: () => undefined })
+  points.clear()
+  hits = []
+})
+
+/** Those of the engine's own side are passed by no fake. */
+const PASSED = FAILPOINTS.filter(
+  (name) => !/^(starting\.(?!image-ready|seed-staged|seeded)|stopping\.)/.test(name),
+)
+
+describe('D3 at every failpoint', () => {
+  /** A whole life, as it is wished; each step says when it is there. */
+  async function live(): Promise<string> {
+    plane.reconciler.start()
+    const id = create()
+    const there = async (status: WorkspaceRow['status'], change: Partial<WorkspaceRow> = {}): Promise<void> =>
+      time.until(at(id, status, change))
+    await there('RUNNING')
+    writeFileSync(homeFile(id), 'precious')
+    wish(id, 'PENDING')
+    await there('PENDING')
+    wish(id, 'STANDBY')
+    await there('STANDBY')
+    expect(content(id)).toBe('precious')
+    remove(id)
+    await there('DELETED')
+    undelete(id)
+    await there('STANDBY')
+    expect(content(id)).toBe('precious')
+    remove(id)
+    await there('DELETED')
+    plane.workspaces.purge(ALICE, id)
+    await there('DELETED', { homeStoreKey: null })
+    return id
+  }
+  /** Nothing lies around. */
+  async function expectTidy(id: string): Promise<void> {
+    await time.until(() => !existsSync(dirname(plane.homeOf(id))))
+    expect(engine.instances.size).toBe(0)
+    const archives = await plane.archives.contents()
+    expect(archives.every(({ finished }) => finished)).toBe(true)
+    expect(engine.violations).toEqual([])
+    expect(engine.mostAtOnce()).toBe(1)
+  }
+
+  test.each(PASSED)('%s: what throws there is tried again, and nothing is lost', async (name) => {
+    fail(name)
+    // Passed only when something fails.
+    if (name === 'reconciler.failed') fail('archiving.packed')
+    const id = await live()
+    expect(reached()).toContain(name)
+    await expectTidy(id)
+    plane.log.errors.length = 0 // one that was thrown outside of an operation is logged
+  })
+
+  test.each(PASSED)('%s: the process that is killed there leaves the rest to the next', async (name) => {
+    const kill = (): void => {
+      const onDisk = new Error().stack!.includes('local-dir.ts')
+      plane.kill(onDisk)
+      engine.cutOff()
+      restart()
+      return new Promise(() => undefined) as never
+    }
+    const point = { hit: false }
+    const onHit = (hit: Failpoint): void => {
+      if (hit === name) point.hit = true
+    }
+    let killed = false
+    arm(`${name}=kill`, {
+      onHit,
+      kill: () => {
+        if (killed) return undefined
+        killed = true
+        return kill()
+      },
+    })
+    if (name === 'reconciler.failed') engine.failures.pack = 'fails'
+    const healed = setInterval(() => killed && delete engine.failures.pack, 10)
+    const id = await live()
+    clearInterval(healed)
+    expect(point.hit).toBe(true)
+    await expectTidy(id)
+    if (name !== 'reconciler.failed') expect(story(id).join('\n')).not.toMatch(/FAILED|GIVEN_UP/)
+    plane.log.errors.length = 0
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { idOf } from '../testing/rows.ts'
+import { idOf, rowOf } from '../testing/rows.ts'
 import { codeServerConfig, containerSpec } from './container-spec.ts'
 
 const spec = { id: idOf(1), imageRef: 'image:1', homePath: '/store/home', cpus: 1.5, memoryBytes: 2 ** 30 }
@@ -73,6 +73,12 @@ describe('C1 an instance', () => {
 })
 
 describe('code-server is told', () => {
+  test('to keep terminals for longer than work in them holds off an idle stop', () => {
+    const { Env = [] } = containerSpec(spec, context)
+    const [, seconds] = /^CODE_SERVER_RECONNECTION_GRACE_TIME=(\d+)$/m.exec(Env.join('\n'))!
+    expect(Number(seconds)).toBeGreaterThan(rowOf(spec.id).busyCapSeconds)
+  })
+
   test('to listen on its socket alone, which is its user’s alone', () => {
     expect(JSON.parse(codeServerConfig(undefined))).toMatchObject({
       socket: '/run/berth-socket/s',

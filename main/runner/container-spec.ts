@@ -1,4 +1,4 @@
-import type { ContainerCreateOptions } from 'dockerode'
+import type { ContainerCreateOptions, ContainerInspectInfo } from 'dockerode'
 import type { Identity } from './name-user.ts'
 import type { InstanceSpec } from './runner.ts'
 
@@ -9,11 +9,15 @@ export const LABEL_RUN = 'io.berth.run'
 
 /** Where code-server listens inside a container whose port is published. */
 export const PORT = 8080
+const HOME = '/home/coder'
 /** Mounted: code-server's configuration, for reading alone, and where it makes its socket. */
 const CONFIG_DIR = '/run/berth'
 const SOCKET_DIR = '/run/berth-socket'
 export const CONFIG_NAME = 'config.yaml'
 export const SOCKET_NAME = 's'
+
+/** Terminals end this long after the last client has left: later than work in them holds off an idle stop, at most, by default. */
+const TERMINALS_OUTLIVE_CLIENTS_SECONDS = 86_400
 
 export const containerName = (id: string): string => `ws-${id}`
 
@@ -55,7 +59,12 @@ export function containerSpec(
     Labels: { ...context.labels, [LABEL_WORKSPACE]: spec.id, [LABEL_PURPOSE]: 'instance' },
     Hostname: 'berth',
     User: context.identity ? `${context.identity.uid}:${context.identity.gid}` : 'coder',
-    Env: ['HOME=/home/coder', 'USER=coder'],
+    Env: [
+      'HOME=/home/coder',
+      'USER=coder',
+      // Not in the configuration: a code-server that does not know it yet refuses to start on an unknown option.
+      `CODE_SERVER_RECONNECTION_GRACE_TIME=${TERMINALS_OUTLIVE_CLIENTS_SECONDS}`,
+    ],
     WorkingDir: '/home/coder',
     Entrypoint: ['code-server'],
     Cmd: ['--config', `${CONFIG_DIR}/${CONFIG_NAME}`, '/home/coder'],
@@ -64,7 +73,7 @@ export function containerSpec(
       Init: true, // reaps what terminals leave, and passes SIGTERM on
       Mounts: [
         // A mount (unlike a bind) fails when its source is missing, instead of making an empty one.
-        { Type: 'bind', Source: spec.homePath, Target: '/home/coder' },
+        { Type: 'bind', Source: spec.homePath, Target: HOME },
         { Type: 'bind', Source: context.configDir, Target: CONFIG_DIR, ReadOnly: true },
         ...(context.published
           ? []
@@ -85,3 +94,7 @@ export function containerSpec(
     },
   }
 }
+
+/** What is mounted as its home, as it was asked for: what the engine made of it may be a path of a virtual machine. */
+export const homeOf = ({ HostConfig }: ContainerInspectInfo): string | null =>
+  HostConfig.Mounts?.find(({ Target }) => Target === HOME)?.Source ?? null

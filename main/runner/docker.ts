@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Readable } from 'node:stream'
 import type Docker from 'dockerode'
-import { AppError } from '../core/errors.ts'
+import { AppError, errnoOf, toAppError } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import type { Upstream } from '../core/upstream.ts'
 import {
@@ -13,18 +13,24 @@ import {
   PORT,
   containerName,
   containerSpec,
+  homeOf,
 } from './container-spec.ts'
 import { engineError, messageOf, statusOf } from './engine-errors.ts'
 import { ensureImage } from './image.ts'
 import { nameUser, type Identity } from './name-user.ts'
+import { listOrphans } from './orphans.ts'
 import { answers } from './probe.ts'
 import { createRunDirs } from './run-dir.ts'
+import { createStorage } from './storage.ts'
 import { watchEngine } from './watch.ts'
+import { readWork } from './work.ts'
 import type { Instance, InstanceSpec, Runner, StartStep } from './runner.ts'
 
 const STOP_GRACE_SECONDS = 10
 const PROBE_MS = 5_000
 const POLL_MS = 25
+/** Of a log that is told: what comes before is left out. */
+const MAX_LOG_CHARS = 256 * 1024
 
 interface EngineInfo {
   NCPU: number
@@ -47,6 +53,8 @@ export interface DockerRunnerOptions {
    * engine shares this machine's kernel, else the same as `port`.
    */
   upstream: 'auto' | 'port'
+  /** What jobs are made of that are no workspace's. */
+  image: string
 }
 
 /** Workspaces as containers of a Docker Engine. */
@@ -55,11 +63,12 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
   const labels = { ...options.labels, [LABEL_INSTALLATION]: installation }
   const network = `berth-${installation}`
   const upstreams = new Map<string, Upstream>()
-  /** Tells this process's seed containers from those that a crash has left. */
+  /** Tells this process's passing containers from those that a crash has left. */
   const run = randomBytes(8).toString('hex')
   let networkReady: Promise<void> | undefined
 
   const runDirs = createRunDirs(options.runDir, identity)
+  const storage = createStorage({ docker, labels, run, image: options.image })
 
   /** Our container, even if somebody has renamed it; `foreign` when one that is not ours, and so not to be touched, has the name. */
   async function find(id: string): Promise<Docker.ContainerInspectInfo | 'foreign' | undefined> {
@@ -67,7 +76,9 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
       const named = await inspectAny(containerName(id))
       const { [LABEL_INSTALLATION]: owner, [LABEL_WORKSPACE]: workspace } = named?.Config.Labels ?? {}
       if (owner === installation && workspace === id) return named
-      const [renamed] = await list(`${LABEL_WORKSPACE}=${id}`)
+      // A storage job bears the workspace's name too.
+      const all = await list(`${LABEL_WORKSPACE}=${id}`)
+      const renamed = all.find(({ Labels }) => Labels[LABEL_PURPOSE] === 'instance')
       return (renamed && (await inspectAny(renamed.Id))) ?? (named && 'foreign')
     } catch (error) {
       throw engineError(error)
@@ -101,15 +112,23 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     return found
   }
 
-  async function observe(id: string): Promise<Instance> {
+  async function observe(id: string, homePath: string): Promise<Instance> {
     const info = await find(id)
     if (info === 'foreign') return { state: 'foreign' }
+    if (info?.State.Running && homeOf(info) !== homePath) {
+      forget(id)
+      return { state: 'dead', ending: `its home was ${homeOf(info)}` }
+    }
     const upstream = info?.State.Running ? await resolve(id, info) : undefined
     // Asked twice: one slow answer on a busy machine must not cost a person their terminals.
     const ready = upstream && ((await answers(upstream, PROBE_MS)) || (await answers(upstream, PROBE_MS)))
     if (upstream && ready) upstreams.set(id, upstream)
     else forget(id)
-    if (!info) return { state: 'absent' }
+    if (!info) {
+      // What a crash, or a start that was given up, has left there.
+      await runDirs.remove(id).catch(() => undefined)
+      return { state: 'absent' }
+    }
     if (!info.State.Running) return { state: 'dead', ending: await endingOf(info) }
     return { state: ready ? 'answering' : 'unready' }
   }
@@ -139,15 +158,15 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
   }
 
   async function endingOf({ Id, State }: Docker.ContainerInspectInfo): Promise<string> {
-    const why = State.OOMKilled ? 'it ran out of memory' : `exit code ${State.ExitCode}`
-    const log = await logTail(Id, 5)
+    const why = State.OOMKilled ? 'it ran out of memory: give it more' : `exit code ${State.ExitCode}`
+    const log = (await logTail(Id, 1)).slice(-300)
     return log === '' ? why : `${why}; its last words: ${log}`
   }
 
   async function logTail(container: string, lines: number): Promise<string> {
     try {
       const raw = await docker.getContainer(container).logs({ stdout: true, stderr: true, tail: lines })
-      return demultiplex(raw).trim().slice(-2_000)
+      return demultiplex(raw).trim().slice(-MAX_LOG_CHARS)
     } catch {
       return '' // only decorates another message
     }
@@ -158,7 +177,12 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     onStep: (step: StartStep) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const found = await inspect(spec.id)
+    let found = await inspect(spec.id)
+    // Somebody may have unsaved work there: it is ended, not killed.
+    if (found?.State.Running && homeOf(found) !== spec.homePath) {
+      await stop(spec.id, signal)
+      found = undefined
+    }
     const kept = !spec.anew && (await isAlive(spec.id, found))
     if (!kept) {
       onStep('CREATING_CONTAINER')
@@ -170,8 +194,9 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
       signal.throwIfAborted()
       if (found) await remove(spec.id, found.Id)
       await failpoint('starting.removed-remains')
+      await requireUnused(spec.homePath)
       const published = options.upstream === 'port' || !sharesKernel(engine)
-      await runDirs.prepare(spec.id, published)
+      await prepareRunDir(spec.id, published)
       await failpoint('starting.prepared')
       signal.throwIfAborted()
       // The engine refuses more CPUs than it has.
@@ -184,6 +209,27 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
         ? new AppError('INSTANCE_DIED', `The container ended by itself (${ending})`)
         : new AppError('CONTAINER_EXITED', `The container ended at once: ${ending}`)
     await failpoint('starting.answered')
+  }
+
+  /** @throws {AppError} HOME_IN_USE: two containers on one home would spoil each other's files. */
+  async function requireUnused(homePath: string): Promise<void> {
+    try {
+      const [user] = await docker.listContainers({ filters: { volume: [homePath] } })
+      if (user) throw new AppError('HOME_IN_USE', `The container ${user.Names[0]?.slice(1)} uses ${homePath}`)
+    } catch (error) {
+      throw engineError(error)
+    }
+  }
+
+  async function prepareRunDir(id: string, published: boolean): Promise<void> {
+    try {
+      await runDirs.prepare(id, published)
+    } catch (error) {
+      const known = toAppError(error)
+      if (known.code !== 'INTERNAL') throw known
+      const where = `${runDirs.socketDir(id)} (${errnoOf(error)})`
+      throw new AppError('SOCKET_FAILED', `No socket can be made in ${where}`, { cause: error })
+    }
   }
 
   /** Only there does a Unix socket in a mounted directory reach from the container to this process. */
@@ -230,6 +276,8 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
       signal.throwIfAborted()
       if (statusOf(error) === 404 && /no such image/i.test(messageOf(error)))
         throw new AppError('IMAGE_NOT_FOUND', `The image ${spec.imageRef} is not there`, { cause: error })
+      if (/port is already allocated|address already in use|ports are not available/i.test(messageOf(error)))
+        throw new AppError('SOCKET_FAILED', `The port cannot be used: ${messageOf(error)}`, { cause: error })
       throw engineError(error)
     }
   }
@@ -332,22 +380,44 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     }
   }
 
+  /** What `ask` gives for our container of the workspace; `none` where there is none. */
+  async function ofContainer<T>(id: string, none: T, ask: (container: string) => Promise<T>): Promise<T> {
+    const found = await find(id)
+    return found === undefined || found === 'foreign' ? none : ask(found.Id)
+  }
+
   return {
     observe,
     start,
     stop,
     readImageHome,
+    async pack(spec, onProgress, signal) {
+      await requireUnused(spec.homeDir)
+      return storage.pack(spec, onProgress, signal)
+    },
+    unpack: storage.unpack,
+    erase: storage.erase,
+    endStorage: storage.endStorage,
+    work: (id) => ofContainer(id, undefined, (container) => readWork(docker, container)),
+    logTail: (id, lines) => ofContainer(id, '', (container) => logTail(container, lines)),
+    orphans: (isKnown) => listOrphans(docker, installation, isKnown),
     ensureImage: (ref, onProgress, signal) => ensureImage(docker, ref, onProgress, signal),
     upstream: (id) => upstreams.get(id),
 
     async tidy(isDeleted) {
       try {
         // Of a start that the engine answered only after the workspace was gone.
-        for (const { Id, Labels } of await list(`${LABEL_PURPOSE}=instance`))
-          if (isDeleted(Labels[LABEL_WORKSPACE] ?? ''))
-            await docker.getContainer(Id).remove({ force: true, v: true })
-        for (const { Id, Labels } of await list(`${LABEL_PURPOSE}=seed`))
-          if (Labels[LABEL_RUN] !== run) await docker.getContainer(Id).remove({ force: true, v: true })
+        const instances = await list(`${LABEL_PURPOSE}=instance`)
+        const left = instances.filter(({ Labels }) => isDeleted(Labels[LABEL_WORKSPACE] ?? ''))
+        const seeds = await list(`${LABEL_PURPOSE}=seed`)
+        left.push(...seeds.filter(({ Labels }) => Labels[LABEL_RUN] !== run))
+        // What is being removed by somebody else holds up nothing.
+        for (const { Id } of left)
+          await docker
+            .getContainer(Id)
+            .remove({ force: true, v: true })
+            .catch(() => undefined)
+        await storage.tidy()
       } catch (error) {
         throw engineError(error)
       }

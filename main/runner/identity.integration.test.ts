@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs'
 import { chown, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import type { Workspace } from '../core/api.ts'
 import { createClient, type Client } from '../testing/client.ts'
 import { exec } from '../testing/containers.ts'
-import { useBench } from '../testing/harness.ts'
+import type { Headless } from '../testing/headless.ts'
+import { IMAGE, useBench } from '../testing/harness.ts'
+import { inLab } from '../testing/storage-lab.ts'
+import { until } from '../testing/until.ts'
 
 const bench = useBench()
 const { docker } = bench
@@ -15,18 +18,25 @@ const asRoot = process.getuid?.() === 0
 const uid = asRoot ? 1234 : process.getuid!()
 const gid = asRoot ? 1234 : process.getgid!()
 
+let serve: () => Promise<Headless>
 let plane: Client
+let headless: Headless
 let workspace: Workspace
 beforeAll(async () => {
   const dir = await bench.dir()
   await chown(dir, uid, gid)
   const engine = await stat('/var/run/docker.sock')
-  const headless = await bench.serve(
-    { 'data-dir': join(dir, 'data'), image: await bench.image('tiny') },
-    asRoot ? { as: { uid, gid, groups: [engine.gid] }, env: { HOME: dir } } : {},
-  )
-  if (!headless.ready) throw new Error(headless.stderr())
-  plane = createClient(headless.ready)
+  const image = await bench.image('tiny')
+  serve = async () => {
+    headless = await bench.serve(
+      { 'data-dir': join(dir, 'data'), image },
+      asRoot ? { as: { uid, gid, groups: [engine.gid] }, env: { HOME: dir } } : {},
+    )
+    if (!headless.ready) throw new Error(headless.stderr())
+    plane = createClient(headless.ready)
+    return headless
+  }
+  await serve()
   workspace = await plane.running()
 })
 
@@ -84,6 +94,68 @@ test('what they made read-only can be deleted all the same', async () => {
   const { home_path } = await plane.get(id)
   await plane.remove(id)
   await plane.untilGone(id)
-  expect(existsSync(dirname(home_path!))).toBe(false)
+  await plane.purge(id)
+  await until('nothing is left', () => !existsSync(dirname(home_path!)))
   expect(await readdir(dirname(dirname(home_path!)))).toEqual([workspace.id])
+})
+
+describe('files of root in a home', () => {
+  const beside = ({ home_path }: Workspace): Promise<string[]> => readdir(dirname(home_path!))
+
+  /** An archived workspace whose home holds some, first of all, and so many bytes after them. */
+  async function archivedWithRoots(bytes: number): Promise<Workspace> {
+    const made = await plane.running()
+    await inLab({ docker, image: IMAGE, labels: bench.labels, dir: made.home_path! }, 'grow', {
+      dir: '/t/0-root',
+      tree: [
+        { kind: 'dir', name: 'private', uid: 0, mode: 0o700 },
+        { kind: 'file', name: 'file', in: 1, data: 'x', uid: 0, mode: 0o600 },
+      ],
+    })
+    await exec(docker, made.id, `yes | head -c ${bytes} > large`)
+    await plane.archive(made.id)
+    await plane.untilIn(made.id, 'PENDING')
+    return made
+  }
+  /** Wishes it back; resolves once a part of it has been unpacked. */
+  async function untilUnpacking({ id, home_path }: Workspace): Promise<void> {
+    await plane.restore(id)
+    await until(`${id} is being unpacked`, async () => {
+      const staged = (await readdir(dirname(home_path!))).find((name) => name.startsWith('.making-'))
+      return staged !== undefined && existsSync(join(dirname(home_path!), staged, '0-root'))
+    })
+  }
+
+  test('are archived, come back, and go, with nothing left behind', async () => {
+    const made = await archivedWithRoots(1)
+    expect(await beside(made)).toEqual(['workspace.json'])
+    await plane.restore(made.id)
+    await plane.untilIn(made.id, 'RUNNING')
+    expect(await stat(join(made.home_path!, '0-root'))).toMatchObject({ uid: 0 })
+    await plane.remove(made.id)
+    await plane.untilGone(made.id)
+    await plane.purge(made.id)
+    await until('nothing is left', () => !existsSync(dirname(made.home_path!)))
+  })
+
+  test('A6 go when their unpacking is broken off', async () => {
+    const made = await archivedWithRoots(400_000_000)
+    await untilUnpacking(made)
+    await plane.archive(made.id)
+    await plane.untilIn(made.id, 'PENDING')
+    expect((await plane.history(made.id)).map(({ outcome }) => outcome)).toContain('GIVEN_UP')
+    expect(await beside(made)).toEqual(['workspace.json'])
+  })
+
+  test('A6 do not keep a restore from going on that was killed', async () => {
+    const made = await archivedWithRoots(400_000_000)
+    await untilUnpacking(made)
+    headless.kill('SIGKILL')
+    await headless.ended
+    expect((await beside(made)).some((name) => name.startsWith('.making-'))).toBe(true)
+    await serve()
+    await plane.untilIn(made.id, 'RUNNING')
+    expect((await beside(made)).sort()).toEqual(['home', 'workspace.json'])
+    expect(await stat(join(made.home_path!, '0-root'))).toMatchObject({ uid: 0 })
+  })
 })

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Engine } from '../core/api.ts'
+import type { ArchiveMeta, Packed } from '../core/archive.ts'
 import type { Upstream } from '../core/upstream.ts'
 
 /** What an instance is made of. */
@@ -17,7 +18,7 @@ export interface InstanceSpec {
 export interface Instance {
   /**
    * `dead`: a container that is not running. `unready`: it runs, but code-server does not answer.
-   * `foreign`: a container that is not ours has the name.
+   * `foreign`: a container that is not ours has the name. One that has another home than it should counts as `dead`.
    */
   state: 'absent' | 'foreign' | 'dead' | 'unready' | 'answering'
   /** Of a dead one: how it ended, in words. */
@@ -29,6 +30,38 @@ export interface Bytes {
   total: number
 }
 
+/** What a storage job works on. Paths are absolute, on this machine. */
+export interface StorageSpec {
+  id: string
+  /** The image that the job's container is made of, which brings GNU tar and zstd. */
+  imageRef: string
+  /** Holds `home.tar.zst`, or is empty when that is to be made. */
+  archiveDir: string
+  /** The home to pack, or the empty directory that becomes one. */
+  homeDir: string
+}
+
+/** How far a storage job is. */
+export type StorageProgress = (step: 'PACKING' | 'VERIFYING' | 'UNPACKING', bytes: Bytes) => void
+
+/** What goes on in an instance. */
+export interface Work {
+  /** CPU time used since it was started, in seconds. */
+  cpuSeconds: number
+  /** Commands that run in its terminals. */
+  commands: string[]
+}
+
+/** A container with our label whose workspace nobody knows. */
+export interface Orphan {
+  id: string
+  imageRef: string
+  cpus: number
+  memoryBytes: number
+  /** What is mounted as its home. */
+  homePath: string | null
+}
+
 export type StartStep = 'CREATING_CONTAINER' | 'WAITING_FOR_EDITOR'
 
 /**
@@ -36,7 +69,8 @@ export type StartStep = 'CREATING_CONTAINER' | 'WAITING_FOR_EDITOR'
  * All throw AppError; DOCKER_UNREACHABLE means that nothing is known.
  */
 export interface Runner {
-  observe(id: string): Promise<Instance>
+  /** `homePath` is what its container must have as its home. */
+  observe(id: string, homePath: string): Promise<Instance>
   /** Pulls the image if the engine has it not. Without an end of its own: `signal` cancels, silence for two minutes fails. */
   ensureImage(ref: string, onProgress: (bytes: Bytes) => void, signal: AbortSignal): Promise<void>
   /** A tar stream of the image's own `/home/coder`, given to `use`. */
@@ -45,6 +79,31 @@ export interface Runner {
   start(spec: InstanceSpec, onStep: (step: StartStep) => void, signal: AbortSignal): Promise<void>
   /** SIGTERM, ten seconds, SIGKILL, and the container is removed. */
   stop(id: string, signal: AbortSignal): Promise<void>
+  /**
+   * Packs a home into `home.tar.zst`, reads it back, and compares it with the home; nothing else may use the home meanwhile.
+   * The files are on disk when it resolves. An earlier job of this workspace that still runs is ended first.
+   * @throws {AppError} ARCHIVE_FAILED, HOME_CHANGED, DISK_FULL; the signal's reason when cancelled.
+   */
+  pack(spec: StorageSpec, onProgress: StorageProgress, signal: AbortSignal): Promise<Packed>
+  /**
+   * Unpacks an archive, after its sum and every name in it were checked. The files are on disk when it resolves.
+   * @throws {AppError} ARCHIVE_CORRUPT, ARCHIVE_UNSAFE, RESTORE_FAILED, DISK_FULL; the signal's reason when cancelled.
+   */
+  unpack(
+    spec: StorageSpec & { meta: ArchiveMeta },
+    onProgress: StorageProgress,
+    signal: AbortSignal,
+  ): Promise<void>
+  /** Removes all that is in a directory, whosever it is: what this process itself may not remove. */
+  erase(dir: string, signal: AbortSignal): Promise<void>
+  /** Ends storage jobs of a workspace that a Berth before this one, or an attempt given up, has left. */
+  endStorage(id: string): Promise<void>
+  /** What goes on in an instance; undefined when there is none. */
+  work(id: string): Promise<Work | undefined>
+  /** The end of the log of a workspace's container; empty when there is none. */
+  logTail(id: string, lines: number): Promise<string>
+  /** This installation's containers of workspaces that `isKnown` does not know. */
+  orphans(isKnown: (id: string) => boolean): Promise<Orphan[]>
   /** Of an instance that answered when it was last observed. */
   upstream(id: string): Upstream | undefined
   /** Removes what a crash, or an answer that came too late, may have left behind. */

@@ -24,6 +24,7 @@ async function createRunner(): Promise<Runner> {
     runDir,
     identity: undefined,
     upstream: 'auto',
+    image: tiny,
   })
 }
 

@@ -1,15 +1,21 @@
-import type { CreateWorkspace, PatchWorkspace, Workspace } from '../core/api.ts'
+import type {
+  Archive,
+  CreateWorkspace,
+  HistoryEntry,
+  PatchWorkspace,
+  Trashed,
+  Workspace,
+} from '../core/api.ts'
+import type { ArchiveMeta } from '../core/archive.ts'
 import { AppError } from '../core/errors.ts'
-import type { Level } from '../core/state.ts'
+import type { Cause, Level } from '../core/state.ts'
 import { toWire } from '../core/wire.ts'
-import type { Wishes, WorkspaceRow } from '../core/workspace.ts'
+import { BLANK, purgeAt, type Wishes, type WorkspaceRow } from '../core/workspace.ts'
 import type { User } from '../db/accounts.ts'
+import type { HistoryTable } from '../db/history.ts'
 import type { WorkspaceTable } from '../db/workspaces.ts'
 import type { Bus } from '../events/bus.ts'
 import type { Live } from '../events/live.ts'
-
-/** `last_access_at` moves at most this often. */
-const TOUCH_MS = 30_000
 
 export interface WorkspaceDefaults {
   imageRef: string
@@ -21,10 +27,15 @@ export interface WorkspaceDefaults {
 
 export interface WorkspaceServiceDeps {
   table: WorkspaceTable
+  history: HistoryTable
+  /** The archives of a workspace, the newest first. */
+  archives: (id: string) => Promise<{ key: string; meta: ArchiveMeta }[]>
   bus: Bus
   live: Live
   defaults: WorkspaceDefaults
   homePath: (key: string) => string
+  /** How long a deleted workspace can be taken back, in milliseconds. */
+  trashMs: number
   enqueue: (id: string) => void
   newId: () => string
   now: () => number
@@ -34,15 +45,25 @@ export type WorkspaceService = ReturnType<typeof createWorkspaceService>
 
 /** What people may wish of workspaces. It writes wishes, announces them, and asks the reconciler to look. */
 export function createWorkspaceService(deps: WorkspaceServiceDeps) {
-  const { table, bus, live, defaults, now } = deps
+  const { table, history, bus, live, defaults, now } = deps
 
-  const view = (row: WorkspaceRow): Workspace => toWire(row, live.progressOf(row.id), deps.homePath)
+  const view = (row: WorkspaceRow): Workspace =>
+    toWire(row, { progress: live.progressOf(row.id), ...live.prospectOf(row.id) }, deps.homePath)
 
   /** The row, if it is this user's. @throws {AppError} NOT_FOUND, FORBIDDEN */
-  function find(user: User, id: string): WorkspaceRow {
+  function find(user: Pick<User, 'id'>, id: string): WorkspaceRow {
     const row = table.get(id)
-    if (!row || row.status === 'DELETED') throw new AppError('NOT_FOUND', `There is no workspace ${id}`)
+    if (!row || isGone(row)) throw new AppError('NOT_FOUND', `There is no workspace ${id}`)
     if (row.ownerId !== user.id) throw new AppError('FORBIDDEN')
+    return row
+  }
+
+  /** The row of a deleted workspace that can be taken back. @throws {AppError} NOT_FOUND */
+  function findTrashed(user: User, id: string): WorkspaceRow {
+    const row = table.get(id)
+    if (row && row.ownerId !== user.id) throw new AppError('FORBIDDEN')
+    if (!row || row.deletedAt === null || row.purge || (row.homeStoreKey ?? row.archiveKey) === null)
+      throw new AppError('NOT_FOUND', `There is no ${id} in the trash`)
     return row
   }
 
@@ -52,12 +73,17 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
   }
 
   /** Writes wishes; with `anew` they count as a new wish, which is not held up by an older one's errors. */
-  function wish(user: User, id: string, values: Partial<Wishes>, anew: boolean): Workspace {
+  function wish(user: Pick<User, 'id'>, id: string, values: Partial<Wishes>, anew: boolean): Workspace {
     const row = find(user, id)
     if (row.deletedAt !== null && 'desiredState' in values) throw new AppError('BEING_DELETED')
     table.writeWishes(id, row.wish, { ...values, wish: anew ? row.wish + 1 : row.wish, updatedAt: now() })
     announce(id)
     return view(find(user, id))
+  }
+
+  /** Wishes a level; what a person asks for takes the place of a way back to an older archive. */
+  function desire(user: Pick<User, 'id'>, id: string, desiredState: Level): Workspace {
+    return wish(user, id, { desiredState, cause: 'PERSON', restoreKey: null }, true)
   }
 
   return {
@@ -66,26 +92,13 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
       const row: WorkspaceRow = {
         id: deps.newId(),
         ownerId: user.id,
-        description: '',
-        memo: '',
+        ...BLANK,
         ...defaults,
         ...fieldsOf(input),
         name: input.name,
-        desiredState: 'RUNNING',
-        wish: 1,
-        deletedAt: null,
         createdAt: at,
         updatedAt: at,
-        status: 'PENDING',
-        operation: 'NONE',
-        opId: null,
-        homeStoreKey: null,
-        archiveKey: null,
-        runningSince: null,
-        errorCount: 0,
-        errorWish: null,
-        errorInfo: null,
-        retryAt: null,
+        statusSince: at,
         lastAccessAt: at,
       }
       table.insert(row)
@@ -109,6 +122,9 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
     /** All of this user's workspaces. */
     all: (user: User): Workspace[] => table.page(user.id, '', -1).map(view),
 
+    /** Rows that were made elsewhere, as the API tells them. */
+    view,
+
     /** For announcements: the workspace with its owner, a deleted one included. */
     announced(id: string): { ownerId: string; workspace: Workspace } | undefined {
       const row = table.get(id)
@@ -117,41 +133,120 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
 
     patch(user: User, id: string, input: PatchWorkspace): Workspace {
       const values = fieldsOf(input)
+      if (values.desiredState) Object.assign(values, { cause: 'PERSON', restoreKey: null })
       // A new image or limit may be what an error was waiting for.
       const anew = ['desiredState', 'imageRef', 'cpus', 'memoryBytes'].some((field) => field in values)
       return wish(user, id, values, anew)
     },
 
-    desire: (user: User, id: string, desiredState: Level): Workspace =>
-      wish(user, id, { desiredState }, true),
+    desire,
 
     /** Tries again what an error ended. */
-    retry: (user: User, id: string): Workspace => wish(user, id, {}, true),
+    retry: (user: User, id: string): Workspace => wish(user, id, { cause: 'PERSON' }, true),
 
-    /** Asks for its deletion, again if an earlier one failed. */
+    /**
+     * Wishes it running again from the archive that stands for its home, or from the named one, by way of an archive of
+     * the present home. @throws {AppError} ARCHIVE_MISSING
+     */
+    async restore(user: User, id: string, key: string | undefined): Promise<Workspace> {
+      const { archiveKey } = find(user, id)
+      if (key === undefined && archiveKey === null)
+        throw new AppError('ARCHIVE_MISSING', 'This workspace is not archived', {
+          hint: 'Name the archive to go back to.',
+        })
+      if (key !== undefined && !(await deps.archives(id)).some((archive) => archive.key === key))
+        throw new AppError('ARCHIVE_MISSING', `There is no archive ${key} of this workspace`)
+      const restoreKey = key === undefined || key === find(user, id).archiveKey ? null : key
+      return wish(user, id, { desiredState: 'RUNNING', cause: 'PERSON', restoreKey }, true)
+    },
+
+    /** What can be restored, the newest first. */
+    async archives(user: User, id: string): Promise<Archive[]> {
+      find(user, id)
+      const archives = await deps.archives(id)
+      const { archiveKey } = find(user, id)
+      return archives.map(({ key, meta }) => ({
+        key,
+        created_at: meta.created_at,
+        bytes: meta.bytes,
+        content_bytes: meta.content_bytes,
+        entries: meta.entries,
+        skipped: meta.skipped,
+        image_ref: meta.image_ref,
+        current: key === archiveKey,
+      }))
+    },
+
+    /** What was done to it, the newest first. */
+    history: (user: User, id: string): HistoryEntry[] => history.list(find(user, id).id),
+
+    /** Asks for its deletion, again if an earlier one failed. What it held waits in the trash. */
     remove(user: User, id: string): void {
       const row = find(user, id)
       const at = now()
-      table.writeWishes(id, row.wish, { deletedAt: row.deletedAt ?? at, wish: row.wish + 1, updatedAt: at })
+      table.writeWishes(id, row.wish, {
+        deletedAt: row.deletedAt ?? at,
+        cause: 'PERSON',
+        restoreKey: null,
+        wish: row.wish + 1,
+        updatedAt: at,
+      })
+      announce(id)
+    },
+
+    trash: (user: User): Trashed[] =>
+      table.trashed(user.id).map((row) => ({
+        id: row.id,
+        name: row.name,
+        deleted_at: new Date(row.deletedAt!).toISOString(),
+        purge_at: new Date(purgeAt(row, deps.trashMs)).toISOString(),
+        archived: row.archiveKey !== null,
+      })),
+
+    /** Takes a deleted workspace back; it comes back asleep, or archived where it was. */
+    undelete(user: User, id: string): Workspace {
+      const row = findTrashed(user, id)
+      const desiredState = row.archiveKey === null ? 'STANDBY' : 'PENDING'
+      const at = now()
+      const wishes = { desiredState, cause: 'PERSON', wish: row.wish + 1, updatedAt: at } as const
+      table.writeWishes(id, row.wish, { deletedAt: null, ...wishes })
+      table.touch(id, at) // else its archive TTL would have passed while it lay there
+      announce(id)
+      return view(find(user, id))
+    },
+
+    /** Has what is left of a deleted workspace removed for good, now. */
+    purge(user: User, id: string): void {
+      const row = findTrashed(user, id)
+      table.writeWishes(id, row.wish, { purge: true, wish: row.wish + 1, updatedAt: now() })
       announce(id)
     },
 
     /** What the gateway asks about: the row, if the user may enter. */
-    enter: find,
+    enter: (user: User, id: string): WorkspaceRow => find(user, id),
 
-    /** Wishes RUNNING for somebody who opened a sleeping workspace, unless a newer wish came first. */
-    wake(row: WorkspaceRow): void {
-      if (
-        table.writeWishes(row.id, row.wish, { desiredState: 'RUNNING', wish: row.wish + 1, updatedAt: now() })
-      )
-        announce(row.id)
+    /** What a page of the gateway asks for on behalf of somebody who may enter. */
+    act(row: WorkspaceRow, action: 'start' | 'cancel' | 'retry' | 'restore'): void {
+      const user = { id: row.ownerId }
+      // Who came to a workspace that failed on its way down wants in.
+      if (action === 'retry' && row.desiredState === 'RUNNING') wish(user, row.id, { cause: 'PERSON' }, true)
+      // Where there is no home yet, the archive goes on standing for it.
+      else if (action === 'cancel') desire(user, row.id, row.archiveKey === null ? 'STANDBY' : 'PENDING')
+      else desire(user, row.id, 'RUNNING')
     },
 
-    touch(row: WorkspaceRow): void {
-      if (now() - row.lastAccessAt >= TOUCH_MS) table.touch(row.id, now())
+    /** Wishes a level for a rule or a visit, unless a newer wish came since the row was read; true when it is wished now. */
+    wishFor(row: WorkspaceRow, desiredState: Level, cause: Cause): boolean {
+      const wishes = { desiredState, cause, wish: row.wish + 1, updatedAt: now() }
+      const written = table.writeWishes(row.id, row.wish, wishes)
+      if (written) announce(row.id)
+      return written
     },
   }
 }
+
+/** A deleted workspace that nobody takes back. */
+const isGone = (row: WorkspaceRow): boolean => row.status === 'DELETED' && row.deletedAt !== null
 
 const FIELDS = {
   name: 'name',
@@ -162,14 +257,20 @@ const FIELDS = {
   memory_bytes: 'memoryBytes',
   standby_ttl_seconds: 'standbyTtlSeconds',
   archive_ttl_seconds: 'archiveTtlSeconds',
+  busy_shield: 'busyShield',
+  busy_cap_seconds: 'busyCapSeconds',
   desired_state: 'desiredState',
+  keep_awake_until: 'keepAwakeUntil',
 } as const satisfies Record<keyof PatchWorkspace, keyof Wishes>
 
-/** The wire's names as ours. */
+/** The wire's names as ours, and its times as ours. */
 function fieldsOf(input: Partial<PatchWorkspace>): Partial<Wishes> {
   return Object.fromEntries(
     Object.entries(input)
       .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [FIELDS[name as keyof typeof FIELDS], value]),
+      .map(([name, value]) => [
+        FIELDS[name as keyof typeof FIELDS],
+        name === 'keep_awake_until' && typeof value === 'string' ? Date.parse(value) : value,
+      ]),
   )
 }

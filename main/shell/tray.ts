@@ -5,6 +5,7 @@ export interface TrayActions {
   show: () => void
   open: (id: string) => void
   stop: (id: string) => void
+  archive: (id: string) => void
   quit: () => void
 }
 
@@ -23,13 +24,15 @@ export function trayMenu(
   actions: TrayActions,
 ): MenuItemConstructorOptions[] {
   const items = workspaces.map((workspace): MenuItemConstructorOptions => {
-    const { id, name, display_status: state, desired_state: desired, operation } = workspace
+    const { id, name, status, display_status: state, desired_state: desired, operation } = workspace
     const deleting = operation === 'DELETING'
+    const archivable = (status === 'RUNNING' || status === 'STANDBY') && desired !== 'PENDING'
     return {
       label: `${name} – ${STATE[state]}`,
       submenu: [
         { label: 'Open', enabled: !deleting, click: () => actions.open(id) },
         { label: 'Stop', enabled: !deleting && desired === 'RUNNING', click: () => actions.stop(id) },
+        { label: 'Archive', enabled: !deleting && archivable, click: () => actions.archive(id) },
       ],
     }
   })

@@ -2,11 +2,15 @@ import { createInterface } from 'node:readline'
 import type { IncomingMessage } from 'node:http'
 import type WebSocket from 'ws'
 import type {
+  Archive,
   CreateWorkspace,
+  Found,
+  HistoryEntry,
   PatchWorkspace,
   ServerEventName,
   ServerEvents,
   System,
+  Trashed,
   Workspace,
 } from '../core/api.ts'
 import { MAX_ATTEMPTS, type Level } from '../core/state.ts'
@@ -34,6 +38,8 @@ export function createClient({ url, token }: { url: string; token: string }) {
 
   const at = (id: string): string => `/workspaces/${id}`
   const get = (id: string): Promise<Workspace> => call('GET', at(id))
+
+  const items = async <T>(list: Promise<{ items: T[] }>): Promise<T[]> => (await list).items
 
   /** Waits until the workspace is as `wanted` says. */
   async function untilSeen(
@@ -83,7 +89,19 @@ export function createClient({ url, token }: { url: string; token: string }) {
     start: (id: string): Promise<Workspace> => call('POST', `${at(id)}:start`),
     stop: (id: string): Promise<Workspace> => call('POST', `${at(id)}:stop`),
     retry: (id: string): Promise<Workspace> => call('POST', `${at(id)}:retry`),
+    archive: (id: string): Promise<Workspace> => call('POST', `${at(id)}:archive`),
+    restore: (id: string, archive_key?: string): Promise<Workspace> =>
+      call('POST', `${at(id)}:restore`, archive_key === undefined ? {} : { archive_key }),
+    archives: (id: string): Promise<Archive[]> => items(call('GET', `${at(id)}/archives`)),
+    history: (id: string): Promise<HistoryEntry[]> => items(call('GET', `${at(id)}/history`)),
+    log: (id: string): Promise<string> =>
+      call<{ text: string }>('GET', `${at(id)}/logs`).then(({ text }) => text),
     remove: (id: string): Promise<void> => call('DELETE', at(id)),
+    trash: (): Promise<Trashed[]> => items(call('GET', '/trash')),
+    takeBack: (id: string): Promise<Workspace> => call('POST', `/trash/${id}:restore`),
+    purge: (id: string): Promise<void> => call('DELETE', `/trash/${id}`),
+    found: (): Promise<Found[]> => items(call('GET', '/found')),
+    adopt: (ids: string[]): Promise<Workspace[]> => items(call('POST', '/found:adopt', { ids })),
     system: (): Promise<System> => call('GET', '/system'),
 
     /** Creates a workspace and waits until it runs. */

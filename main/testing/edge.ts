@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import type { ArchiveMeta } from '../core/archive.ts'
 import type { Upstream } from '../core/upstream.ts'
-import type { WorkspaceRow } from '../core/workspace.ts'
-import { createAccountTable } from '../db/accounts.ts'
+import { BLANK, type WorkspaceRow } from '../core/workspace.ts'
+import { createAccountTable, type User } from '../db/accounts.ts'
+import { createHistoryTable } from '../db/history.ts'
 import { createWorkspaceTable } from '../db/workspaces.ts'
 import { createBus } from '../events/bus.ts'
 import { createLive } from '../events/live.ts'
@@ -16,10 +18,12 @@ import { createEventHub } from '../http/events.ts'
 import { sendProblem } from '../http/problem.ts'
 import { bearerOf, createRouter } from '../http/router.ts'
 import { createHttpServer } from '../http/server.ts'
+import { createFound, type FoundDeps } from '../service/found.ts'
 import { createSessions } from '../service/sessions.ts'
 import { createWorkspaceService } from '../service/workspaces.ts'
+import { createActivity } from '../ttl/activity.ts'
 import { createQuietLog, memoryDb } from './plane.ts'
-import { ALICE, BOB, idOf, rowOf } from './rows.ts'
+import { ALICE, BOB, idOf, rowOf, TRASH_MS } from './rows.ts'
 import { tempDir } from './temp-dir.ts'
 
 /** Alice's, the desktop's own user's. */
@@ -29,7 +33,7 @@ export type Edge = Awaited<ReturnType<typeof startEdge>>
 
 /**
  * The real listener with everything behind it but engine, disk and reconciler: what a test wants of these it writes
- * into the table and into `upstreams`, and what was asked of them is in `enqueued`.
+ * into the table, `upstreams`, `archives`, `homes`, `orphans` and `logs`, and what was asked of them is in `enqueued`.
  */
 export async function startEdge() {
   let now = Date.now()
@@ -47,30 +51,67 @@ export async function startEdge() {
   })
   const enqueued: string[] = []
   const upstreams = new Map<string, Upstream>()
+  const archives = new Map<string, { key: string; meta: ArchiveMeta }[]>()
+  const homes: Awaited<ReturnType<FoundDeps['homes']>> = []
+  const orphans: Awaited<ReturnType<FoundDeps['orphans']>> = []
+  const logs = new Map<string, string>()
+  /** What the gateway called activity, and whether it is over. */
+  const begun: { id: string; kind: 'socket' | 'request'; ended: boolean }[] = []
   const rendererDir = join(tempDir(), 'renderer')
   const dataDir = tempDir()
   mkdirSync(rendererDir)
   writeFileSync(join(rendererDir, 'index.html'), '<!doctype html><title>Dashboard</title>')
 
+  const defaults = {
+    imageRef: 'image:1',
+    cpus: 2,
+    memoryBytes: 2 ** 30,
+    standbyTtlSeconds: 300,
+    archiveTtlSeconds: 600,
+  }
+  const enqueue = (id: string): void => void enqueued.push(id)
+  const archivesOf = (id: string) => Promise.resolve(archives.get(id) ?? [])
+  const homePath = (key: string): string => `/homes/${key}`
   const workspaces = createWorkspaceService({
     table,
+    history: createHistoryTable(db),
+    archives: archivesOf,
     bus,
     live,
-    defaults: {
-      imageRef: 'image:1',
-      cpus: 2,
-      memoryBytes: 2 ** 30,
-      standbyTtlSeconds: 300,
-      archiveTtlSeconds: 600,
-    },
-    homePath: (key) => `/homes/${key}`,
-    enqueue: (id) => void enqueued.push(id),
+    defaults,
+    homePath,
+    trashMs: TRASH_MS,
+    enqueue,
     newId: () => idOf(1_000 + ++ids),
     now: () => now,
   })
+  const found = createFound({
+    table,
+    isUser: (id) => id === ALICE.id || id === BOB.id,
+    homes: () => Promise.resolve(homes),
+    observeHome: (key) => Promise.resolve(homes.find((home) => home.key === key)?.home ?? 'absent'),
+    homePath,
+    homeKey: (ownerId, id) => `users/${ownerId}/workspaces/${id}/home`,
+    adoptHome: () => Promise.resolve(),
+    archives: archivesOf,
+    archived: () => Promise.resolve([...archives.keys()]),
+    orphans: () => Promise.resolve(orphans),
+    stopOrphan: (id) =>
+      Promise.resolve(
+        void orphans.splice(
+          orphans.findIndex((orphan) => orphan.id === id),
+          1,
+        ),
+      ),
+    defaults: { ...BLANK, ...defaults },
+    enqueue,
+    bus,
+    now: () => now,
+  })
+  const activity = createActivity({ now: () => now, touch: table.touch, onChange: () => undefined, log })
   const runId = randomBytes(4).toString('hex')
   const events = createEventHub({ bus, live, workspaces, runId })
-  const gateway = createGateway({
+  const gateway = createGateway<User>({
     port: () => server.port(),
     bearerUser(request) {
       const bearer = bearerOf(request)
@@ -80,10 +121,19 @@ export async function startEdge() {
     redeem: sessions.redeem,
     enter: workspaces.enter,
     upstream: (id) => upstreams.get(id),
-    wake: workspaces.wake,
-    touch: workspaces.touch,
-    doubt: (id) => void enqueued.push(id),
-    serveEvents: (user, id, request, response) => events.serve(user, id, request, response),
+    wake: (row) => void workspaces.wishFor(row, 'RUNNING', 'VISIT'),
+    act: workspaces.act,
+    begin(id, kind) {
+      const use = { id, kind, ended: false }
+      begun.push(use)
+      const end = activity.begin(id, kind)
+      return () => {
+        use.ended = true
+        end()
+      }
+    },
+    doubt: enqueue,
+    serveEvents: events.serve,
     sendProblem: (response, error) => sendProblem(response, error, log),
     log,
   })
@@ -91,11 +141,22 @@ export async function startEdge() {
     `${workspaceOrigin(id, server.port())}${workspacePath(id)}${path}?berth-code=${code}`
   const routes = createRoutes({
     workspaces,
+    found,
     sessions,
     events,
     live,
     entryUrl,
-    facts: { version: '1.2.3', defaultImage: 'image:1', dataDir, homeStore: '/homes' },
+    logTail: (id, lines) => Promise.resolve((logs.get(id) ?? '').split('\n').slice(-lines).join('\n')),
+    facts: {
+      version: '1.2.3',
+      default_image: 'image:1',
+      data_dir: dataDir,
+      home_store: '/homes',
+      archive_store: '/archives',
+      keep_archives: 3,
+      trash_days: 7,
+      recovered: null,
+    },
   })
   const api = createRouter({ routes, authenticate: sessions.requireUser, log })
   const server = createHttpServer({ api, gateway, rendererDir, log })
@@ -133,6 +194,11 @@ export async function startEdge() {
     runId,
     enqueued,
     upstreams,
+    archives,
+    homes,
+    orphans,
+    logs,
+    begun,
     add,
     running: (n: number, upstream: Upstream) =>
       add(n, { status: 'RUNNING', desiredState: 'RUNNING' }, upstream),

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, open, readFile, readdir } from 'node:fs/promises'
+import { mkdir, open, readFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import Docker from 'dockerode'
 import { until } from './until.ts'
@@ -55,6 +55,11 @@ export async function createEngine(dir: string): Promise<OwnEngine> {
     const exit = once(child, 'exit')
     child.kill(signal)
     await exit
+    // It dies with its engine, but a moment later, in which the next engine would take it for a living one.
+    await until('its containerd has ended', async () =>
+      (await processesOf(dir)).every(({ command }) => !command.startsWith('containerd ')),
+    )
+    await rm(join(dir, 'exec/containerd/containerd.pid'), { force: true })
   }
 
   async function close(): Promise<void> {

@@ -5,15 +5,18 @@ import { pathToFileURL } from 'node:url'
 const ROOT = join(import.meta.dirname, '../..')
 const PACKAGE = pathToFileURL(join(ROOT, 'package.json')).href
 
-/** Lets Node run the sources as they are: the bundler's named import from package.json is all that it does not know. */
+/** Lets Node run the sources as they are: it does not know the bundler's named import from package.json, nor its `?raw`. */
 const HOOKS = `data:text/javascript,${encodeURIComponent(`
   import { registerHooks } from 'node:module'
   import { readFileSync } from 'node:fs'
   registerHooks({
     load(url, context, next) {
+      const given = (source) => ({ format: 'module', shortCircuit: true, source })
+      if (url.endsWith('?raw'))
+        return given('export default ' + JSON.stringify(readFileSync(new URL(url), 'utf8')))
       if (url !== ${JSON.stringify(PACKAGE)}) return next(url, context)
       const { version } = JSON.parse(readFileSync(new URL(url), 'utf8'))
-      return { format: 'module', shortCircuit: true, source: 'export const version = ' + JSON.stringify(version) }
+      return given('export const version = ' + JSON.stringify(version))
     },
   })
 `)}`

@@ -80,8 +80,9 @@ export async function slimFileSystem(
     User: '0',
     Entrypoint: ['sh', '-c'],
     Cmd: [
-      `node=${NODE}; head -c 16 /dev/urandom > /etc/unique; libraries=$({ ldd "$node"; ldd /bin/sh; } | grep -o '/[^ ]*' | sort -u)
-      tar -chf /out/slim.tar -C / /etc/unique /etc/passwd /etc/group /home/coder /bin/sh "$node" $libraries \
+      `tools="/bin/sh ${NODE} $(for tool in tar zstd sync; do command -v $tool; done)"; head -c 16 /dev/urandom > /etc/unique
+      libraries=$(for tool in $tools; do ldd "$tool"; done | grep -o '/[^ ]*' | sort -u)
+      tar -chf /out/slim.tar -C / /etc/unique /etc/passwd /etc/group /home/coder $tools $libraries \
         /usr/local/sbin/code-server /usr/local/lib/tiny-code-server.mjs`,
     ],
     HostConfig: { NetworkMode: 'none', Mounts: [{ Type: 'bind', Source: dir, Target: '/out' }] },

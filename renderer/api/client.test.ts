@@ -68,6 +68,37 @@ it('opens at a path only when there is one', async () => {
   expect(fetch.mock.calls.map(([, init]) => init?.body)).toEqual(['{}', '{"path":"/w/01a/?folder=/home"}'])
 })
 
+it('asks for each part of the lifecycle at its address', async () => {
+  const { client, fetch } = clientFor(() => Promise.resolve(Response.json({ items: [], text: 'log' })))
+  await client.command('01a', 'archive')
+  await client.restoreFrom('01a', '01a/op/home.tar.zst')
+  await client.patch('01a', { keep_awake_until: null })
+  await expect(client.archives('01a')).resolves.toEqual([])
+  await client.history('01a')
+  await expect(client.log('01a')).resolves.toBe('log')
+  await client.trash()
+  await client.putBack('01a')
+  await client.purge('01a')
+  await client.found()
+  await client.adopt(['01a'])
+  await client.removeFound('01a')
+  const asked = fetch.mock.calls.map(([url, init]) => [init?.method, url, init?.body])
+  expect(asked).toEqual([
+    ['POST', '/api/v1/workspaces/01a:archive', '{}'],
+    ['POST', '/api/v1/workspaces/01a:restore', '{"archive_key":"01a/op/home.tar.zst"}'],
+    ['PATCH', '/api/v1/workspaces/01a', '{"keep_awake_until":null}'],
+    ['GET', '/api/v1/workspaces/01a/archives', undefined],
+    ['GET', '/api/v1/workspaces/01a/history', undefined],
+    ['GET', '/api/v1/workspaces/01a/logs?lines=200', undefined],
+    ['GET', '/api/v1/trash', undefined],
+    ['POST', '/api/v1/trash/01a:restore', '{}'],
+    ['DELETE', '/api/v1/trash/01a', undefined],
+    ['GET', '/api/v1/found', undefined],
+    ['POST', '/api/v1/found:adopt', '{"ids":["01a"]}'],
+    ['DELETE', '/api/v1/found/01a', undefined],
+  ])
+})
+
 it('takes off what Electron puts around an error', () => {
   const error = new Error("Error invoking remote method 'open': AppError: Docker is not reachable")
   expect(toApiError(error).detail).toBe('Docker is not reachable')

@@ -1,4 +1,14 @@
-import type { CreateWorkspace, Problem, SignedIn, System } from '../../main/core/api.ts'
+import type {
+  Archive,
+  CreateWorkspace,
+  Found,
+  HistoryEntry,
+  PatchWorkspace,
+  Problem,
+  SignedIn,
+  System,
+  Trashed,
+} from '../../main/core/api.ts'
 import { messages } from '../messages.ts'
 
 /** A failed call, in words for a person. `status` is 0 when there was no answer at all. */
@@ -27,7 +37,7 @@ export function toApiError(error: unknown): ApiError {
 }
 
 export type Credential = { token: string } | { code: string }
-export type Command = 'start' | 'stop' | 'retry'
+export type Command = 'start' | 'stop' | 'archive' | 'restore' | 'retry'
 
 export type Client = ReturnType<typeof createClient>
 
@@ -62,6 +72,11 @@ export function createClient({ token, onUnauthorized, fetch = globalThis.fetch.b
     })) as T
   }
 
+  async function items<T>(path: string): Promise<T[]> {
+    const list = await json<{ items: T[] }>(send('GET', path))
+    return list.items
+  }
+
   /** What these answer is said by the stream too, and the page listens to nothing else. */
   async function done(response: Promise<Response>): Promise<void> {
     await response
@@ -73,8 +88,22 @@ export function createClient({ token, onUnauthorized, fetch = globalThis.fetch.b
     login: (credential: Credential) => json<SignedIn>(send('POST', '/login', credential, null)),
     system: () => json<System>(send('GET', '/system')),
     create: (wish: CreateWorkspace) => done(send('POST', '/workspaces', wish)),
+    patch: (id: string, part: PatchWorkspace) => done(send('PATCH', at(id), part)),
     remove: (id: string) => done(send('DELETE', at(id))),
     command: (id: string, command: Command) => done(send('POST', `${at(id)}:${command}`, {})),
+    /** Goes back to an older archive. */
+    restoreFrom: (id: string, archive_key: string) =>
+      done(send('POST', `${at(id)}:restore`, { archive_key })),
+    archives: (id: string) => items<Archive>(`${at(id)}/archives`),
+    history: (id: string) => items<HistoryEntry>(`${at(id)}/history`),
+    /** The end of its container's log. */
+    log: async (id: string) => (await json<{ text: string }>(send('GET', `${at(id)}/logs?lines=200`))).text,
+    trash: () => items<Trashed>('/trash'),
+    putBack: (id: string) => done(send('POST', `/trash/${encodeURIComponent(id)}:restore`, {})),
+    purge: (id: string) => done(send('DELETE', `/trash/${encodeURIComponent(id)}`)),
+    found: () => items<Found>('/found'),
+    adopt: (ids: readonly string[]) => done(send('POST', '/found:adopt', { ids })),
+    removeFound: (id: string) => done(send('DELETE', `/found/${encodeURIComponent(id)}`)),
     /** An address good for one visit, within a minute. */
     open: async (id: string, path?: string) => {
       const opened = await json<{ url: string }>(

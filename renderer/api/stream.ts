@@ -13,6 +13,7 @@ const NAMES: Record<ServerEventName, true> = {
   state_changed: true,
   progress: true,
   error: true,
+  warning: true,
   engine: true,
   home_store: true,
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Engine, ErrorInfo, Progress } from '../../main/core/api.ts'
+import type { Engine, ErrorInfo, Progress, Transition } from '../../main/core/api.ts'
 import type { ServerEvent } from '../api/stream.ts'
 import { aWorkspace } from '../testing.ts'
 import {
@@ -71,6 +71,12 @@ describe('reduce', () => {
     expect(
       reduce(state, { name: 'progress', data: { id: '01a', progress: null } }).byId['01a']?.progress,
     ).toBeNull()
+  })
+
+  it('takes a warning for what happens next', () => {
+    const transition: Transition = { to: 'STANDBY', at: A.created_at, cause: 'IDLE', reason: '' }
+    const state = after(changed(A), changed(B), { name: 'warning', data: { id: '01a', transition } })
+    expect(state.byId).toEqual({ '01a': { ...A, next_transition: transition }, '01b': B })
   })
 
   it('ignores progress of a workspace it does not know', () => {

@@ -50,6 +50,9 @@ export function reduce(state: WorkspacesState, event: ServerEvent): WorkspacesSt
     case 'error':
       return change(state, event.data.id, { error_info: event.data.error_info })
 
+    case 'warning':
+      return change(state, event.data.id, { next_transition: event.data.transition })
+
     case 'home_store':
       return { ...state, homeStoreProblem: event.data.problem }
 

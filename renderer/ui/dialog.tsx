@@ -1,11 +1,16 @@
 import { useId, useLayoutEffect, useRef, type ReactNode } from 'react'
 import { createPortal } from 'react-dom'
+import { messages } from '../messages.ts'
+import { Button } from './button.tsx'
+import { CloseIcon } from './icons.tsx'
 
 interface DialogProps {
   title: string
   /** Esc was pressed. While `busy` it is not. */
   onClose: () => void
   busy?: boolean
+  /** For much to see: with room, and a cross to close it. */
+  wide?: boolean
   children: ReactNode
 }
 
@@ -13,7 +18,7 @@ interface DialogProps {
  * A modal that is open for as long as it is rendered. `data-autofocus` inside says where the focus goes.
  * It lives outside of what opened it, whose buttons may have the same names.
  */
-export function Dialog({ title, onClose, busy = false, children }: DialogProps) {
+export function Dialog({ title, onClose, busy = false, wide = false, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null)
   const titleId = useId()
 
@@ -28,9 +33,11 @@ export function Dialog({ title, onClose, busy = false, children }: DialogProps) 
   return createPortal(
     <dialog
       ref={ref}
-      className="dialog"
+      className={wide ? 'dialog dialog-wide' : 'dialog'}
       aria-labelledby={titleId}
       onCancel={(event) => {
+        // Of a dialog inside this one React tells this one too.
+        if (event.target !== event.currentTarget) return
         event.preventDefault()
         if (!busy) onClose()
       }}
@@ -42,6 +49,13 @@ export function Dialog({ title, onClose, busy = false, children }: DialogProps) 
       <h2 id={titleId} className="dialog-title">
         {title}
       </h2>
+      {wide && (
+        <span className="dialog-close">
+          <Button look="quiet" icon aria-label={messages.action.close} onClick={onClose}>
+            <CloseIcon />
+          </Button>
+        </span>
+      )}
       {children}
     </dialog>,
     document.body,

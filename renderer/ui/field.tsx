@@ -3,14 +3,17 @@ import { useId, type ComponentProps } from 'react'
 interface FieldProps extends Omit<ComponentProps<'input'>, 'className' | 'id'> {
   label: string
   unit?: string
+  /** What may be put in, said below it. */
+  hint?: string
   error?: string | undefined
 }
 
-export function Field({ label, unit, error, ...input }: FieldProps) {
+export function Field({ label, unit, hint, error, ...input }: FieldProps) {
   const id = useId()
   const errorId = `${id}-error`
   const unitId = `${id}-unit`
-  const describedBy = [unit && unitId, error && errorId].filter(Boolean).join(' ')
+  const hintId = `${id}-hint`
+  const describedBy = [unit && unitId, hint && hintId, error && errorId].filter(Boolean).join(' ')
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
@@ -30,6 +33,11 @@ export function Field({ label, unit, error, ...input }: FieldProps) {
           </span>
         )}
       </div>
+      {hint !== undefined && error === undefined && (
+        <p id={hintId} className="field-hint">
+          {hint}
+        </p>
+      )}
       {error !== undefined && (
         <p id={errorId} className="field-error" role="alert">
           {error}

@@ -33,6 +33,14 @@ export function TrashIcon() {
   )
 }
 
+export function DetailsIcon() {
+  return (
+    <Icon>
+      <path d="M5.75 4h7.5M5.75 8h7.5M5.75 12h7.5M2.75 4h.01M2.75 8h.01M2.75 12h.01" />
+    </Icon>
+  )
+}
+
 export function CloseIcon() {
   return (
     <Icon>

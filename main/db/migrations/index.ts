@@ -1,4 +1,5 @@
 import init from './0001-init.ts'
+import lifecycle from './0002-lifecycle.ts'
 
 /** In order and never changed: a database's `user_version` is how many of these it has had. */
-export const MIGRATIONS: readonly string[] = [init]
+export const MIGRATIONS: readonly string[] = [init, lifecycle]

@@ -10,7 +10,7 @@ export function Header({ children }: { children?: ReactNode }) {
           <Mark size={26} />
           {messages.product}
         </span>
-        {children}
+        <span className="header-actions">{children}</span>
       </div>
     </header>
   )

@@ -8,6 +8,7 @@ import { Field } from '../../ui/field.tsx'
 import { ChevronIcon } from '../../ui/icons.tsx'
 import { ProblemNote } from '../../ui/note.tsx'
 import { BLANK, check, toWish, type CreateErrors, type CreateFields } from './create-form.ts'
+import { focusFirst } from './focus-first.ts'
 
 const words = messages.create
 
@@ -31,17 +32,10 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
   async function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault()
     if (pending) return
-    const form = event.currentTarget
     const found = check(fields)
     setErrors(found)
     setProblem(null)
-    const first = Object.keys(found)[0]
-    if (first !== undefined) {
-      const wrong = form.querySelector<HTMLInputElement>(`[name="${first}"]`)
-      wrong?.closest('details')?.setAttribute('open', '')
-      wrong?.focus()
-      return
-    }
+    if (focusFirst(event.currentTarget, found)) return
     setPending(true)
     try {
       await client.create(toWish(fields))

@@ -14,8 +14,6 @@ export type CreateErrors = { readonly [F in keyof CreateFields]?: string }
 export const BLANK: CreateFields = { name: '', image: '', cpus: '', memory: '' }
 
 const GIB = 2 ** 30
-/** As the API has it; a test keeps the two alike. */
-const IMAGE = /^[a-zA-Z0-9][a-zA-Z0-9._:/@-]{0,299}$/
 
 /** What can be told without asking the server; it has the last word. */
 export function check(fields: CreateFields): CreateErrors {
@@ -24,7 +22,7 @@ export function check(fields: CreateFields): CreateErrors {
   return {
     ...(name === '' && { name: messages.create.nameMissing }),
     ...(name.length > 100 && { name: messages.create.nameTooLong }),
-    ...(image !== '' && !IMAGE.test(image) && { image: messages.create.imageWrong }),
+    ...(image !== '' && !isImage(image) && { image: messages.create.imageWrong }),
     ...(outside(fields.cpus, 0.1, 256) && { cpus: messages.create.cpusWrong }),
     ...(outside(fields.memory, 0.25, 1024) && { memory: messages.create.memoryWrong }),
   }
@@ -40,13 +38,18 @@ export function toWish(fields: CreateFields): CreateWorkspace {
   }
 }
 
-function outside(text: string, least: number, most: number): boolean {
+/** As the API has it; a test keeps the two alike. */
+export function isImage(text: string): boolean {
+  return /^[a-zA-Z0-9][a-zA-Z0-9._:/@-]{0,299}$/.test(text)
+}
+
+export function outside(text: string, least: number, most: number): boolean {
   if (text.trim() === '') return false
   const value = number(text)
   return !(value >= least && value <= most)
 }
 
 /** Half of Europe types "1,5". */
-function number(text: string): number {
+export function number(text: string): number {
   return Number(text.trim().replace(',', '.'))
 }

@@ -1,40 +1,38 @@
 import type { Workspace } from '../../../main/core/api.ts'
 import { useServices } from '../../context.ts'
 import { messages } from '../../messages.ts'
-import { Button } from '../../ui/button.tsx'
-import { Dialog } from '../../ui/dialog.tsx'
-import { ProblemNote } from '../../ui/note.tsx'
-import { useAction } from './use-action.ts'
+import { nextChange } from '../../store/workspaces.ts'
+import { ConfirmDialog } from '../../ui/confirm-dialog.tsx'
+import { useSystem } from '../frame/use-system.ts'
+
+const words = messages.remove
 
 export function DeleteDialog({ workspace, onClose }: { workspace: Workspace; onClose: () => void }) {
-  const { client } = useServices()
-  const { pending, problem, run } = useAction<'remove'>(workspace.id)
+  const { client, workspaces } = useServices()
+  const system = useSystem()
+  const { id, home_path: home, display_status: state } = workspace
 
-  const remove = () =>
-    run('remove', async () => {
-      await client.remove(workspace.id)
-      onClose()
-    })
+  async function remove() {
+    const seen = workspaces.getState().byId[id]
+    await client.remove(id)
+    await nextChange(workspaces, id, seen)
+  }
 
   return (
-    <Dialog title={messages.remove.title(workspace.name)} busy={pending !== null} onClose={onClose}>
-      <p>{messages.remove.intro}</p>
+    <ConfirmDialog
+      title={words.title(workspace.name)}
+      action={messages.action.remove}
+      onConfirm={remove}
+      onClose={onClose}
+    >
       <ul className="removal">
-        <li>{messages.remove.container}</li>
+        <li>{words.container}</li>
         <li>
-          {workspace.home_path === null ? messages.remove.homeNowhere : messages.remove.home}
-          {workspace.home_path !== null && <code className="removal-path">{workspace.home_path}</code>}
+          {home !== null ? words.home : state === 'ARCHIVED' ? words.archived : words.homeNowhere}
+          {home !== null && <code className="removal-path">{home}</code>}
         </li>
       </ul>
-      {problem !== null && <ProblemNote problem={problem} />}
-      <div className="dialog-actions">
-        <Button data-autofocus onClick={onClose}>
-          {messages.action.cancel}
-        </Button>
-        <Button look="danger" pending={pending !== null} onClick={() => void remove()}>
-          {messages.action.remove}
-        </Button>
-      </div>
-    </Dialog>
+      {system !== null && <p className="dialog-text">{words.grace(system.trash_days)}</p>}
+    </ConfirmDialog>
   )
 }

@@ -3,42 +3,78 @@ import type { ErrorInfo, Workspace } from '../../../main/core/api.ts'
 import { aWorkspace } from '../../testing.ts'
 import { afterFailure, afterOperation, allowed, type Allowed } from './rules.ts'
 
-const BASE: Allowed = { open: true, start: true, stop: false, retry: false, remove: true }
+const BASE: Allowed = {
+  open: true,
+  start: true,
+  stop: false,
+  archive: true,
+  restore: false,
+  goBack: true,
+  retry: false,
+  remove: true,
+}
 const STOPS = { start: false, stop: true }
-const NOTHING = { open: false, start: false, stop: false, retry: false, remove: false }
+const NOTHING = Object.fromEntries(Object.keys(BASE).map((what) => [what, false])) as unknown as Allowed
+const ARCHIVED = { status: 'PENDING', display_status: 'ARCHIVED', archive_key: 'a' } as const
+const FAILED = { status: 'ERROR', display_status: 'ERROR' } as const
+const NEW = { status: 'PENDING', display_status: 'PENDING' } as const
 
 const cases: [name: string, workspace: Partial<Workspace>, allowed: Partial<Allowed>][] = [
   ['asleep', {}, {}],
   ['running', { status: 'RUNNING', desired_state: 'RUNNING' }, STOPS],
   ['on its way up', { operation: 'STARTING', desired_state: 'RUNNING' }, STOPS],
-  ['new', { status: 'PENDING', display_status: 'PENDING', desired_state: 'RUNNING' }, STOPS],
-  ['being made', { status: 'PENDING', display_status: 'PENDING', operation: 'PROVISIONING' }, {}],
-  ['archived', { status: 'PENDING', display_status: 'ARCHIVED', desired_state: 'PENDING' }, { open: false }],
+  ['new', { ...NEW, desired_state: 'RUNNING' }, { ...STOPS, archive: false }],
+  ['being made', { ...NEW, operation: 'PROVISIONING' }, { archive: false }],
+  [
+    'archived',
+    { ...ARCHIVED, desired_state: 'PENDING' },
+    { open: false, start: false, archive: false, restore: true },
+  ],
   ['stopping', { status: 'RUNNING', operation: 'STOPPING' }, { open: false }],
   [
     'stopping only to start again',
     { status: 'RUNNING', operation: 'STOPPING', desired_state: 'RUNNING' },
     STOPS,
   ],
-  ['on its way into the archive', { operation: 'ARCHIVING', desired_state: 'PENDING' }, { open: false }],
-  ['on its way out of it', { status: 'PENDING', display_status: 'ARCHIVED', operation: 'RESTORING' }, {}],
+  [
+    'on its way into the archive',
+    { operation: 'ARCHIVING', desired_state: 'PENDING' },
+    { open: false, stop: true, archive: false },
+  ],
+  [
+    'stopping to be archived',
+    { status: 'RUNNING', operation: 'STOPPING', desired_state: 'PENDING' },
+    { open: false, stop: true, archive: false },
+  ],
+  ['on its way out of it', { ...ARCHIVED, operation: 'RESTORING', desired_state: 'RUNNING' }, STOPS],
+  ['going back to an older archive', { restore_key: 'b' }, { goBack: false }],
   [
     'in error',
-    { status: 'ERROR', display_status: 'ERROR', desired_state: 'RUNNING' },
-    { stop: true, open: false, retry: true },
+    { ...FAILED, desired_state: 'RUNNING' },
+    { stop: true, open: false, archive: false, retry: true },
   ],
   [
     'in error after a stop',
-    { status: 'ERROR', display_status: 'ERROR', desired_state: 'STANDBY' },
-    { open: false, retry: true },
+    { ...FAILED, desired_state: 'STANDBY' },
+    { open: false, archive: false, retry: true },
+  ],
+  [
+    'in error because it could not be archived',
+    { ...FAILED, desired_state: 'PENDING' },
+    { open: false, stop: true, archive: false, retry: true },
+  ],
+  [
+    'in error because it could not be restored',
+    { ...FAILED, desired_state: 'PENDING', archive_key: 'a' },
+    { open: false, archive: false, retry: true },
   ],
   [
     'in error because it could not be deleted',
-    { status: 'ERROR', display_status: 'ERROR', error_info: { operation: 'DELETING' } as ErrorInfo },
-    { start: false, open: false, retry: true },
+    { ...FAILED, error_info: { operation: 'DELETING' } as ErrorInfo },
+    { start: false, open: false, archive: false, goBack: false, retry: true },
   ],
   ['being deleted', { operation: 'DELETING' }, NOTHING],
-  ['being deleted in error', { status: 'ERROR', display_status: 'ERROR', operation: 'DELETING' }, NOTHING],
+  ['being deleted in error', { ...FAILED, operation: 'DELETING' }, NOTHING],
 ]
 
 describe('what is allowed for a workspace that is', () => {
@@ -53,9 +89,24 @@ it('says who acts next after a failure', () => {
   expect(afterFailure({ error_count: 1, operation: 'STARTING' })).toBe('now')
 })
 
-it('says when a wish waits for the operation to end', () => {
-  expect(afterOperation({ operation: 'STARTING', desired_state: 'STANDBY' })).toBe('stop')
-  expect(afterOperation({ operation: 'STOPPING', desired_state: 'RUNNING' })).toBe('start')
-  expect(afterOperation({ operation: 'STARTING', desired_state: 'RUNNING' })).toBeNull()
-  expect(afterOperation({ operation: 'NONE', desired_state: 'STANDBY' })).toBeNull()
+it.each([
+  ['STARTING', 'STANDBY', 'stop'],
+  ['STARTING', 'PENDING', 'archive'],
+  ['STOPPING', 'RUNNING', 'start'],
+  ['STOPPING', 'PENDING', 'archive'],
+  ['STOPPING', 'STANDBY', null],
+  ['STARTING', 'RUNNING', null],
+  ['ARCHIVING', 'PENDING', null],
+  ['NONE', 'STANDBY', null],
+] as const)(
+  'during %s, says of a wish for %s that it then does this: %s',
+  (operation, desired_state, then) => {
+    expect(afterOperation({ operation, desired_state, restore_key: null })).toBe(then)
+  },
+)
+
+it('says that the archive it goes back to follows that of its home', () => {
+  expect(afterOperation({ operation: 'ARCHIVING', desired_state: 'RUNNING', restore_key: 'a' })).toBe(
+    'restore',
+  )
 })

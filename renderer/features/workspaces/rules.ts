@@ -6,11 +6,18 @@ export interface Allowed {
   readonly open: boolean
   readonly start: boolean
   readonly stop: boolean
+  readonly archive: boolean
+  readonly restore: boolean
+  /** Put another archive in the place of the home. */
+  readonly goBack: boolean
   readonly retry: boolean
   readonly remove: boolean
 }
 
-type Facts = Pick<Workspace, 'status' | 'display_status' | 'operation' | 'desired_state' | 'error_info'>
+type Facts = Pick<
+  Workspace,
+  'status' | 'display_status' | 'operation' | 'desired_state' | 'error_info' | 'archive_key' | 'restore_key'
+>
 
 const UPWARDS: readonly Workspace['operation'][] = ['PROVISIONING', 'RESTORING', 'STARTING']
 const DOWNWARDS: readonly Workspace['operation'][] = ['STOPPING', 'ARCHIVING']
@@ -21,10 +28,16 @@ export function allowed(workspace: Facts): Allowed {
   // A deletion that failed is still wished; it can be tried again, not taken back.
   const free = !deleting && !(failed && workspace.error_info?.operation === 'DELETING')
   const wanted = workspace.desired_state === 'RUNNING'
+  const shelved = workspace.desired_state === 'PENDING'
+  const archived = workspace.display_status === 'ARCHIVED'
+  const made = workspace.status === 'RUNNING' || workspace.status === 'STANDBY'
   return {
     open: !deleting && opens(workspace),
-    start: free && (!wanted || failed), // in error: try again
-    stop: free && wanted,
+    start: free && (failed || !(wanted || (archived && shelved))), // in error: try again
+    stop: free && (wanted || (shelved && workspace.archive_key === null)), // on its way into the archive: stay
+    archive: free && !shelved && (made || workspace.operation === 'RESTORING'),
+    restore: free && archived && shelved,
+    goBack: free && workspace.restore_key === null,
     retry: !deleting && failed,
     remove: !deleting,
   }
@@ -48,9 +61,11 @@ export function afterFailure(
 
 /** A wish made during an operation waits for its end; say so, or the click seems to have done nothing. */
 export function afterOperation(
-  workspace: Pick<Workspace, 'operation' | 'desired_state'>,
-): 'start' | 'stop' | null {
-  const { operation, desired_state } = workspace
+  workspace: Pick<Workspace, 'operation' | 'desired_state' | 'restore_key'>,
+): 'start' | 'stop' | 'archive' | 'restore' | null {
+  const { operation, desired_state, restore_key } = workspace
+  if (operation === 'ARCHIVING' && restore_key !== null) return 'restore'
+  if ((operation === 'STOPPING' || operation === 'STARTING') && desired_state === 'PENDING') return 'archive'
   if (operation === 'STOPPING' && desired_state === 'RUNNING') return 'start'
   if (operation === 'STARTING' && desired_state !== 'RUNNING') return 'stop'
   return null

@@ -15,7 +15,7 @@ const ICONS: Record<Shown, ReactNode> = {
 }
 
 /** The store drops a deleted workspace, so this state is never seen; the type does not know. */
-function shown(state: Workspace['display_status']): Shown {
+export function shown(state: Workspace['display_status']): Shown {
   return state === 'DELETED' ? 'PENDING' : state
 }
 

@@ -1,83 +1,67 @@
 import { useState } from 'react'
+import type { Command } from '../../api/client.ts'
 import { useServices, useWorkspaces } from '../../context.ts'
 import { messages } from '../../messages.ts'
 import { Button } from '../../ui/button.tsx'
-import { TrashIcon } from '../../ui/icons.tsx'
 import { ProblemNote } from '../../ui/note.tsx'
+import { DetailsDialog } from '../details/details-dialog.tsx'
 import { openWorkspace } from '../open/open-workspace.ts'
 import { Activity } from './activity.tsx'
+import { CardActions } from './card-actions.tsx'
 import { DeleteDialog } from './delete-dialog.tsx'
 import { ErrorNote } from './error-note.tsx'
+import { OutlookLine } from './outlook-line.tsx'
 import { allowed } from './rules.ts'
+import { SleepNote } from './sleep-note.tsx'
 import { StateLine, StateTile } from './state.tsx'
 import { useAction } from './use-action.ts'
 
 export function WorkspaceCard({ id }: { id: string }) {
   const workspace = useWorkspaces((state) => state.byId[id])
   const { client } = useServices()
-  const { pending, problem, run, dismiss } = useAction<'open' | 'start' | 'stop' | 'retry'>(id)
-  const [deleting, setDeleting] = useState(false)
+  const { pending, problem, run, dismiss } = useAction<'open' | Command>(id)
+  const [dialog, setDialog] = useState<'details' | 'delete' | null>(null)
 
   if (workspace === undefined) return null
   const { name } = workspace
-  const may = allowed(workspace)
   const nameId = `name-${id}`
-  const busy = pending !== null
-  const command = (what: 'start' | 'stop' | 'retry') => run(what, () => client.command(id, what))
+  const command = (what: Command) => void run(what, () => client.command(id, what))
+  const close = () => setDialog(null)
 
   return (
     <li className="card" aria-labelledby={nameId} data-state={workspace.display_status}>
       <div className="card-row">
         <StateTile state={workspace.display_status} busy={workspace.operation !== 'NONE'} />
         <div className="card-text">
-          <h2 id={nameId} className="card-name" title={name}>
+          <h2 id={nameId} className="card-name" title={workspace.description || name}>
             {name}
           </h2>
           <StateLine workspace={workspace} />
+          <OutlookLine workspace={workspace} />
         </div>
-        <div className="card-actions">
-          <Button
-            look="soft"
-            disabled={!may.open}
-            pending={pending === 'open'}
-            onClick={() => void run('open', () => openWorkspace(client, id, name), { changes: false })}
-          >
-            {messages.action.open}
-          </Button>
-          {(['start', 'stop'] as const).map((what) => (
-            <Button
-              key={what}
-              disabled={!may[what]}
-              pending={pending === what}
-              onClick={() => !busy && void command(what)}
-            >
-              {messages.action[what]}
-            </Button>
-          ))}
-          <Button
-            look="quiet"
-            icon
-            disabled={!may.remove}
-            aria-label={messages.action.remove}
-            title={messages.action.remove}
-            onClick={() => setDeleting(true)}
-          >
-            <TrashIcon />
-          </Button>
-        </div>
+        <CardActions
+          workspace={workspace}
+          pending={pending}
+          onOpen={() => void run('open', () => openWorkspace(client, id, name), { changes: false })}
+          onCommand={command}
+          onDetails={() => setDialog('details')}
+          onDelete={() => setDialog('delete')}
+        />
       </div>
       <Activity workspace={workspace} />
+      <SleepNote workspace={workspace} />
       {workspace.status === 'ERROR' && (
         <ErrorNote workspace={workspace}>
-          {may.retry && (
-            <Button pending={pending === 'retry'} onClick={() => !busy && void command('retry')}>
+          {allowed(workspace).retry && (
+            <Button pending={pending === 'retry'} onClick={() => pending === null && command('retry')}>
               {messages.action.retry}
             </Button>
           )}
         </ErrorNote>
       )}
       {problem !== null && <ProblemNote problem={problem} onDismiss={dismiss} />}
-      {deleting && <DeleteDialog workspace={workspace} onClose={() => setDeleting(false)} />}
+      {dialog === 'details' && <DetailsDialog workspace={workspace} onClose={close} />}
+      {dialog === 'delete' && <DeleteDialog workspace={workspace} onClose={close} />}
     </li>
   )
 }

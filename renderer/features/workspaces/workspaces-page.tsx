@@ -7,8 +7,11 @@ import { Button } from '../../ui/button.tsx'
 import { PlusIcon } from '../../ui/icons.tsx'
 import { useLasting } from '../../ui/use-lasting.ts'
 import { ConnectionStrip, EngineBanner, HomeStoreBanner } from '../frame/banners.tsx'
+import { RecoveredBanner } from '../frame/recovered-banner.tsx'
 import { Footer } from '../frame/footer.tsx'
 import { Header } from '../frame/header.tsx'
+import { FoundBanner } from '../found/found-banner.tsx'
+import { TrashButton } from '../trash/trash-button.tsx'
 import { CreateDialog } from './create-dialog.tsx'
 import { EmptyState } from './empty-state.tsx'
 import { ListSkeleton } from './list-skeleton.tsx'
@@ -36,11 +39,16 @@ export function WorkspacesPage() {
 
   return (
     <div className="page">
-      <Header>{ids.length > 0 && createButton}</Header>
+      <Header>
+        <TrashButton />
+        {ids.length > 0 && createButton}
+      </Header>
       <main className="page-main">
         <h1 className="visually-hidden">{messages.list.title}</h1>
         {blind && <EngineBanner />}
         <HomeStoreBanner />
+        <RecoveredBanner />
+        <FoundBanner />
         {ids.length > 0 ? (
           <ul
             className="list"

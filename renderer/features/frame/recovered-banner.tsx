@@ -1,0 +1,29 @@
+import { useState } from 'react'
+import { messages } from '../../messages.ts'
+import { Note } from '../../ui/note.tsx'
+import { useSystem } from './use-system.ts'
+
+const words = messages.recovered
+
+/** At this start the database was lost: what became of it. */
+export function RecoveredBanner() {
+  const [dismissed, setDismissed] = useState(false)
+  const recovered = useSystem()?.recovered
+  if (!recovered || dismissed) return null
+  return (
+    <Note tone="warning" role="status" onDismiss={() => setDismissed(true)}>
+      <p className="note-title">{recovered.from === null ? words.titleAnew : words.title}</p>
+      {recovered.from !== null && <Where label={words.from} path={recovered.from} />}
+      <p className="note-hint">{words.homes}</p>
+      {recovered.damaged !== null && <Where label={words.damaged} path={recovered.damaged} />}
+    </Note>
+  )
+}
+
+function Where({ label, path }: { label: string; path: string }) {
+  return (
+    <p className="note-hint">
+      {label} <code>{path}</code>
+    </p>
+  )
+}
