@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ARCHIVE_KEY, workspaceId } from './api.ts'
-import type { WorkspaceRow } from './workspace.ts'
+import { describedBy, type WorkspaceRow } from './workspace.ts'
 
 /**
  * What stands beside a home, in `workspace.json`, and inside an archive's meta: enough to take the workspace in again
@@ -30,18 +30,8 @@ export type Manifest = z.infer<typeof manifest>
 export function manifestOf(row: WorkspaceRow): Manifest {
   return {
     format: 1,
-    id: row.id,
+    ...describedBy(row),
     owner_id: row.ownerId,
-    name: row.name,
-    description: row.description,
-    memo: row.memo,
-    image_ref: row.imageRef,
-    cpus: row.cpus,
-    memory_bytes: row.memoryBytes,
-    standby_ttl_seconds: row.standbyTtlSeconds,
-    archive_ttl_seconds: row.archiveTtlSeconds,
-    busy_shield: row.busyShield,
-    busy_cap_seconds: row.busyCapSeconds,
     created_at: new Date(row.createdAt).toISOString(),
     archive_key: row.archiveKey,
     deleted_at: row.deletedAt === null ? null : new Date(row.deletedAt).toISOString(),

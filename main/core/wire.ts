@@ -1,6 +1,6 @@
 import type { Activity, Progress, Transition, Workspace } from './api.ts'
 import { whyNow } from './reasons.ts'
-import { failuresOf, type WorkspaceRow } from './workspace.ts'
+import { describedBy, failuresOf, type WorkspaceRow } from './workspace.ts'
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
@@ -15,17 +15,7 @@ export interface Moment {
 export function toWire(row: WorkspaceRow, moment: Moment, homePath: (key: string) => string): Workspace {
   const archived = row.status === 'PENDING' && row.archiveKey !== null
   return {
-    id: row.id,
-    name: row.name,
-    description: row.description,
-    memo: row.memo,
-    image_ref: row.imageRef,
-    cpus: row.cpus,
-    memory_bytes: row.memoryBytes,
-    standby_ttl_seconds: row.standbyTtlSeconds,
-    archive_ttl_seconds: row.archiveTtlSeconds,
-    busy_shield: row.busyShield,
-    busy_cap_seconds: row.busyCapSeconds,
+    ...describedBy(row),
     home_path: row.homeStoreKey === null || row.archiveKey !== null ? null : homePath(row.homeStoreKey),
     status: row.status,
     status_since: iso(row.statusSince),

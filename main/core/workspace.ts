@@ -94,3 +94,18 @@ export const BLANK = {
   errorInfo: null,
   retryAt: null,
 } as const satisfies Partial<WorkspaceRow>
+
+/** What a person says of a workspace, as the wire and the manifest name it. */
+export const describedBy = (row: WorkspaceRow) => ({
+  id: row.id,
+  name: row.name,
+  description: row.description,
+  memo: row.memo,
+  image_ref: row.imageRef,
+  cpus: row.cpus,
+  memory_bytes: row.memoryBytes,
+  standby_ttl_seconds: row.standbyTtlSeconds,
+  archive_ttl_seconds: row.archiveTtlSeconds,
+  busy_shield: row.busyShield,
+  busy_cap_seconds: row.busyCapSeconds,
+})

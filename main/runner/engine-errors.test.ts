@@ -34,6 +34,18 @@ describe('an engine that is not there', () => {
     })
   })
 
+  test('that says nothing for as long as it is waited for is unreachable', async () => {
+    const mute = await startRawCanary('', () => undefined)
+    const docker = new Docker({ socketPath: (mute as { socketPath: string }).socketPath })
+    const error = await docker
+      .listContainers({ abortSignal: AbortSignal.timeout(50) })
+      .catch((thrown: unknown) => thrown)
+    expect(engineError(error)).toMatchObject({
+      code: 'DOCKER_UNREACHABLE',
+      message: 'Docker does not answer',
+    })
+  })
+
   test('on a port is unreachable too', async () => {
     const error = await new Promise((resolve) => connect(1, '127.0.0.1').on('error', resolve))
     expect(engineError(error)).toMatchObject({ code: 'DOCKER_UNREACHABLE' })

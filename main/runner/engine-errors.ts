@@ -27,6 +27,8 @@ export function engineError(error: unknown): AppError {
     })
   if (errno !== undefined && UNREACHABLE.has(errno))
     return new AppError('DOCKER_UNREACHABLE', `Docker does not answer${at(error)}`, { cause: error })
+  if (error instanceof Error && ['AbortError', 'TimeoutError'].includes(error.name))
+    return new AppError('DOCKER_UNREACHABLE', 'Docker does not answer', { cause: error })
   const message = messageOf(error)
   if (/no space left on device/i.test(message)) return new AppError('DISK_FULL', message, { cause: error })
   return new AppError('DOCKER_FAILED', message, { cause: error })

@@ -4,6 +4,9 @@ import { homeOf, LABEL_INSTALLATION, LABEL_PURPOSE, LABEL_WORKSPACE } from './co
 import { engineError, statusOf } from './engine-errors.ts'
 import type { Orphan } from './runner.ts'
 
+/** An engine that says nothing for this long is not there. */
+const PATIENCE_MS = 10_000
+
 /** This installation's instances of workspaces that `isKnown` does not know; nobody else's container ever. */
 export async function listOrphans(
   docker: Docker,
@@ -12,7 +15,8 @@ export async function listOrphans(
 ): Promise<Orphan[]> {
   try {
     const label = [`${LABEL_INSTALLATION}=${installation}`, `${LABEL_PURPOSE}=instance`]
-    const containers = await docker.listContainers({ all: true, filters: { label } })
+    const abortSignal = AbortSignal.timeout(PATIENCE_MS)
+    const containers = await docker.listContainers({ all: true, filters: { label }, abortSignal })
     const orphans = new Map<string, Orphan>()
     for (const { Id, Labels } of containers) {
       const id = Labels[LABEL_WORKSPACE]
