@@ -5,6 +5,7 @@ import { beforeAll, expect, test } from 'vitest'
 import type { Workspace } from './core/api.ts'
 import { containersOf, exec, fileOfImage, seedsOf } from './testing/containers.ts'
 import { IMAGE, useBench, type Plane } from './testing/harness.ts'
+import { until } from './testing/until.ts'
 
 const bench = useBench()
 const { docker } = bench
@@ -54,7 +55,7 @@ test('a new workspace runs, with a home on the host that the image has seeded', 
   expect(changed.stdout).toBe('land in sight!')
 
   expect((await stat(runDirOf(workspace))).mode & 0o077).toBe(0)
-  expect(await readdir(dirname(workspace.home_path!))).toEqual(['home'])
+  expect((await readdir(dirname(workspace.home_path!))).sort()).toEqual(['home', 'workspace.json'])
   expect(await seedsOf(docker, bench.label)).toEqual([])
 })
 
@@ -76,7 +77,7 @@ test('it sleeps without its container and wakes with its files, which are not se
   expect(stdout).toBe('mine\nkept\nwritten while it slept')
 })
 
-test('deleting takes the container, the home and the run directory, and leaves the network', async () => {
+test('deleting takes the container and the run directory, then the home, and leaves the network', async () => {
   const workspace = await plane.running()
   const sibling = await plane.running()
   await exec(
@@ -88,7 +89,9 @@ test('deleting takes the container, the home and the run directory, and leaves t
   await plane.remove(workspace.id)
   await plane.untilGone(workspace.id)
   expect(await containersOf(docker, workspace.id)).toEqual([])
-  expect(existsSync(dirname(workspace.home_path!))).toBe(false)
+  expect(existsSync(workspace.home_path!)).toBe(false)
+  await plane.purge(workspace.id)
+  await until('the home is gone', () => !existsSync(dirname(workspace.home_path!)))
   expect(existsSync(runDirOf(workspace))).toBe(false)
   expect(existsSync('/etc/passwd')).toBe(true)
   expect(await networksOf()).toEqual([expect.stringMatching(/^berth-[0-9a-f]{16}$/)])
