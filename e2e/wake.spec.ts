@@ -45,11 +45,25 @@ async function asleep(berth: Berth, name: string): Promise<Workspace> {
   return ask<Workspace>(berth, 'GET', `/workspaces/${id}`)
 }
 
+/**
+ * Goes to an address; again when a container that came up meanwhile has changed this machine's network, at which Chromium gives up
+ * whatever it was loading.
+ */
+async function go(page: Page, address: () => string | Promise<string>): Promise<void> {
+  for (;;)
+    try {
+      await page.goto(await address())
+      return
+    } catch (error) {
+      if (!String(error).includes('ERR_NETWORK_CHANGED')) throw error
+    }
+}
+
 /** Opens the link that signs a browser in to a workspace. */
 async function follow(berth: Berth, browsing: BrowserContext, id: string, path: string): Promise<Page> {
-  const { url } = await ask<{ url: string }>(berth, 'POST', `/workspaces/${id}:open`, { path })
   const page = await browsing.newPage()
-  await page.goto(url)
+  const link = (): Promise<{ url: string }> => ask(berth, 'POST', `/workspaces/${id}:open`, { path })
+  await go(page, async () => (await link()).url) // each is good for one visit
   return page
 }
 
@@ -84,7 +98,7 @@ test('twenty tabs that open at once start it once, and all go on', async ({ bert
   const pages = await Promise.all(
     Array.from({ length: 19 }, async (_, n) => {
       const page = await browsing.newPage()
-      await page.goto(`${new URL(first.url()).origin}/w/${id}/healthz?tab=${n}#here`)
+      await go(page, () => `${new URL(first.url()).origin}/w/${id}/healthz?tab=${n}#here`)
       return page
     }),
   )

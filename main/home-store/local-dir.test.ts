@@ -321,7 +321,7 @@ describe('discarding', () => {
       await expect(store.discard(KEY, 'op', Infinity)).rejects.toThrow('failpoint')
       expect(await store.observe(KEY)).toBe('absent')
       failAt('')
-      await store.discard(KEY, 'another-op', Infinity)
+      await store.discard(KEY, 'op', Infinity)
       expect(beside()).toEqual([])
     },
   )
@@ -340,6 +340,16 @@ describe('A5 discarding what was changed after it was packed', () => {
     while (statSync(clock).ctimeMs < newest_change_ms + 5)
     return newest_change_ms
   }
+  test('brings it back also when a crash came between the rename and the look', async () => {
+    const packedAt = await packedHome()
+    writeFileSync(inHome('late'), 'saved in the last moment')
+    failAt('archiving.renamed-home')
+    await expect(store.discard(KEY, 'op', packedAt)).rejects.toThrow('failpoint')
+    failAt('')
+    await expect(store.discard(KEY, 'op', packedAt)).rejects.toMatchObject({ code: 'HOME_CHANGED' })
+    expect(readFileSync(inHome('late'), 'utf8')).toBe('saved in the last moment')
+  })
+
   const odd = (): Buffer => Buffer.concat([Buffer.from(inHome('deep/')), Buffer.from([0xff, 0xfe])])
 
   test.each<[string, () => void]>([

@@ -172,21 +172,22 @@ export function createLocalDir({ root, owner, erase }: LocalDirOptions): HomeSto
 
     async discard(key, opId, newestChangeMs) {
       const [path, parent] = [pathOf(key), dirname(pathOf(key))]
+      // Out of the way at once, so that a half-removed home is never taken for a home; and first under a name that says that
+      // it was not looked through yet, in case that Berth ends here.
+      const [leaving, gone] = [beside(key, `.leaving-${opId}`), beside(key, `.gone-${opId}`)]
       await explained(parent, async () => {
-        // Out of the way at once, so that a half-removed home is never taken for a home.
-        if ((await observe(key)) === 'present') {
-          const gone = beside(key, `.gone-${opId}`)
-          await move(path, gone)
-          // Looked at where nobody finds it any more, so that nothing comes after the look.
+        if ((await observe(key)) === 'present') await move(path, leaving)
+        await failpoint('archiving.renamed-home')
+        if (await exists(leaving)) {
           try {
-            if (await changedAfter(Buffer.from(gone), newestChangeMs + TOLERANCE_MS))
+            if (await changedAfter(Buffer.from(leaving), newestChangeMs + TOLERANCE_MS))
               throw new AppError('HOME_CHANGED', 'Files changed after the home had been packed')
           } catch (error) {
-            await move(gone, path)
+            await move(leaving, path)
             throw error
           }
+          await move(leaving, gone)
         }
-        await failpoint('archiving.renamed-home')
         await removeLeftovers(parent)
         await failpoint('archiving.removed-home')
       })

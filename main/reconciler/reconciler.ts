@@ -1,5 +1,5 @@
 import type { Progress } from '../core/api.ts'
-import { archiveKey } from '../core/archive.ts'
+import { archiveKey, parseArchiveKey } from '../core/archive.ts'
 import { AppError, toAppError } from '../core/errors.ts'
 import { failpoint } from '../core/failpoint.ts'
 import type { Logger } from '../core/logger.ts'
@@ -157,6 +157,7 @@ export function createReconciler(deps: ReconcilerDeps) {
     if (home !== 'present') return
     const row = table.get(id)
     const key = archiveKey(id, opId)
+    if (row?.restoreKey === key) return // somebody has chosen it meanwhile
     if (row?.archiveKey === key) write(row, { archiveKey: null })
     await archives.remove(key).catch(() => undefined) // what stays is found by the collector
   }
@@ -229,12 +230,13 @@ export function createReconciler(deps: ReconcilerDeps) {
     }
   }
 
-  /** Removes what a crash or a failure has left of a home that is archived. */
+  /** Removes what a crash or a failure has left of a home that is archived; what may not have been packed comes back. */
   async function sweep(row: WorkspaceRow): Promise<void> {
     swept.add(row.id)
     try {
-      // 0: a home that is there all the same stays, with whatever is in it.
-      await homeStore.discard(homeKey(row), row.opId ?? '', 0)
+      const key = row.archiveKey ?? ''
+      const meta = await archives.meta(key)
+      if (meta) await homeStore.discard(homeKey(row), parseArchiveKey(key)!.opId, meta.newest_change_ms)
     } catch (error) {
       log.warn({ id: row.id, err: error }, 'could not remove what is left of the home')
     }
