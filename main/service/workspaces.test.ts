@@ -368,6 +368,15 @@ describe('going back to an archive', () => {
       { key: OLD, current: false },
     ])
   })
+
+  test('cannot choose the archive of an attempt under way: it goes again when that fails', async () => {
+    const attempt = NEW.split('/')[1]!
+    add({ operation: 'ARCHIVING', opId: attempt })
+    expect((await service.archives(ALICE, ID)).map(({ key }) => key)).toEqual([OLD])
+    await expect(service.restore(ALICE, ID, NEW)).rejects.toThrow(thrown('ARCHIVE_MISSING'))
+    table.writeObserved(ID, { archiveKey: NEW })
+    expect((await service.archives(ALICE, ID)).map(({ key }) => key)).toEqual([NEW, OLD])
+  })
 })
 
 describe('the trash', () => {

@@ -6,7 +6,7 @@ import type {
   Trashed,
   Workspace,
 } from '../core/api.ts'
-import type { ArchiveMeta } from '../core/archive.ts'
+import { archiveKey, type ArchiveMeta } from '../core/archive.ts'
 import { AppError } from '../core/errors.ts'
 import type { Cause, Level } from '../core/state.ts'
 import { toWire } from '../core/wire.ts'
@@ -79,6 +79,14 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
     table.writeWishes(id, row.wish, { ...values, wish: anew ? row.wish + 1 : row.wish, updatedAt: now() })
     announce(id)
     return view(find(user, id))
+  }
+
+  /** What can be gone back to. The archive of an attempt under way is none yet: it goes again when the attempt fails. */
+  async function archivesOf(id: string): Promise<{ key: string; meta: ArchiveMeta }[]> {
+    const before = attemptOf(table.get(id))
+    const archives = await deps.archives(id)
+    const attempts = [before, attemptOf(table.get(id))]
+    return archives.filter(({ key }) => !attempts.includes(key))
   }
 
   /** Wishes a level; what a person asks for takes the place of a way back to an older archive. */
@@ -154,7 +162,7 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
         throw new AppError('ARCHIVE_MISSING', 'This workspace is not archived', {
           hint: 'Name the archive to go back to.',
         })
-      if (key !== undefined && !(await deps.archives(id)).some((archive) => archive.key === key))
+      if (key !== undefined && !(await archivesOf(id)).some((archive) => archive.key === key))
         throw new AppError('ARCHIVE_MISSING', `There is no archive ${key} of this workspace`)
       const restoreKey = key === undefined || key === find(user, id).archiveKey ? null : key
       return wish(user, id, { desiredState: 'RUNNING', cause: 'PERSON', restoreKey }, true)
@@ -163,7 +171,7 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
     /** What can be restored, the newest first. */
     async archives(user: User, id: string): Promise<Archive[]> {
       find(user, id)
-      const archives = await deps.archives(id)
+      const archives = await archivesOf(id)
       const { archiveKey } = find(user, id)
       return archives.map(({ key, meta }) => ({
         key,
@@ -243,6 +251,13 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
       return written
     },
   }
+}
+
+/** The archive that an attempt under way may have finished, and that does not stand for the home yet. */
+function attemptOf(row: WorkspaceRow | undefined): string | undefined {
+  if (row?.operation !== 'ARCHIVING' || row.opId === null) return undefined
+  const key = archiveKey(row.id, row.opId)
+  return key === row.archiveKey ? undefined : key
 }
 
 /** A deleted workspace that nobody takes back. */
