@@ -211,3 +211,15 @@ test('the wish to go back to an archive is fulfilled by that archive alone', () 
   table.wentBack(idOf(1), 'newer')
   expect(table.get(idOf(1))?.restoreKey).toBeNull()
 })
+
+test('after a recovery nothing is gone back to again, and what was deleted has its days in the trash anew', () => {
+  table.insert(rowOf(idOf(1), { restoreKey: 'w/op/home.tar.zst' }))
+  table.insert(rowOf(idOf(2), { deletedAt: 5 }))
+  table.insert(rowOf(idOf(3), { deletedAt: 5, purge: true }))
+  table.forgetOldWishes(9_000)
+  expect([1, 2, 3].map((n) => table.get(idOf(n))).map((row) => [row?.restoreKey, row?.deletedAt])).toEqual([
+    [null, null],
+    [null, 9_000],
+    [null, 5],
+  ])
+})
