@@ -89,7 +89,13 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   const now = Date.now
   const backupsDir = join(config.data_dir, 'backups')
   const { db, recovered } = openOrRecover(join(config.data_dir, 'berth.db'), backupsDir, now)
-  if (recovered) log.warn({ recovered }, 'the database was lost')
+  const table = createWorkspaceTable(db)
+  const garbage = createGarbageTable(db)
+  if (recovered) {
+    log.warn({ recovered }, 'the database was lost')
+    table.forgetOldWishes(now())
+    garbage.remove([...garbage.all().keys()]) // since when anything is garbage is not known any more
+  }
   const newId = (): string => ulid().toLowerCase()
   const accounts = createAccountTable(db)
   const named = readInstallation(config.data_dir)
@@ -106,9 +112,9 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     await make(root)
     accounts.setFact(`${what}:${root}`, 'made')
   }
-  await once('home-store', config.home_store, makeHomeStore)
+  await once('home-store', config.home_store, (root) => makeStore(root, initLocalDir, 'home store'))
   const archivesDir = join(config.data_dir, 'archives')
-  await once('archive-store', archivesDir, initLocalArchives)
+  await once('archive-store', archivesDir, (root) => makeStore(root, initLocalArchives, 'archive store'))
   const archives = createLocalArchives({ root: archivesDir })
   const asRoot = process.getuid?.() === 0
   const runner = createDockerRunner({
@@ -126,7 +132,6 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     erase: (dir) => runner.erase(dir, AbortSignal.timeout(ERASE_MS)),
   })
 
-  const table = createWorkspaceTable(db)
   const history = createHistoryTable(db)
   const bus = createBus((error) => log.error({ err: error }, 'a listener failed'))
   const live = createLive(bus)
@@ -183,12 +188,6 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     bus,
     now,
   })
-  const garbage = createGarbageTable(db)
-  if (recovered) {
-    table.forgetOldWishes(now())
-    garbage.remove([...garbage.all().keys()]) // since when anything is garbage is not known any more
-  }
-
   const activity = createActivity({ now, touch: table.touch, onChange: (id) => ttl.changed(id), log })
   const ttl = createTtl({
     rows: table.living,
@@ -336,12 +335,12 @@ function userName(): string {
   }
 }
 
-async function makeHomeStore(root: string): Promise<void> {
+async function makeStore(root: string, init: (root: string) => Promise<void>, what: string): Promise<void> {
   try {
-    await initLocalDir(root)
+    await init(root)
   } catch (error) {
-    throw new AppError('INVALID_INPUT', `The home store ${root} cannot be used (${errnoOf(error)})`, {
-      hint: 'Name another with --home-store.',
+    throw new AppError('INVALID_INPUT', `The ${what} ${root} cannot be used (${errnoOf(error)})`, {
+      hint: 'Make room for it there, or name another place (--home-store, --data-dir).',
       cause: error,
     })
   }

@@ -46,8 +46,9 @@ export type Installation = z.infer<typeof installation>
 export function readInstallation(dir: string): Installation | undefined {
   const path = join(dir, 'installation.json')
   if (!existsSync(path)) return undefined
+  const text = readFileSync(path, 'utf8')
   try {
-    return installation.parse(JSON.parse(readFileSync(path, 'utf8')))
+    return installation.parse(JSON.parse(text))
   } catch (error) {
     throw new AppError('INVALID_INPUT', `${path} does not name an installation`, {
       hint: `Remove it: rm ${path}`,

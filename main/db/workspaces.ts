@@ -71,7 +71,9 @@ export function createWorkspaceTable(db: Db) {
        AND (home_store_key IS NOT NULL OR archive_key IS NOT NULL) ORDER BY deleted_at DESC, id`,
   )
   const stale = db.prepare(
-    'UPDATE workspaces SET restore_key = NULL, deleted_at = CASE WHEN deleted_at IS NULL OR purge = 1 THEN deleted_at ELSE ? END',
+    `UPDATE workspaces SET restore_key = NULL,
+       deleted_at = CASE WHEN deleted_at IS NULL OR purge = 1 THEN deleted_at ELSE ? END,
+       operation = CASE operation WHEN 'ARCHIVING' THEN 'NONE' ELSE operation END`,
   )
   const goneBack = db.prepare('UPDATE workspaces SET restore_key = NULL WHERE id = ? AND restore_key = ?')
   const access = db.prepare('UPDATE workspaces SET last_access_at = ? WHERE id = ?')
@@ -134,7 +136,10 @@ export function createWorkspaceTable(db: Db) {
       return update(seen.id, values, 'AND op_id IS ? AND wish = ?', [seen.opId, seen.wish])
     },
 
-    /** After the database came from a backup: wishes that were fulfilled since are not fulfilled again, and nothing goes at once. */
+    /**
+     * After the database came from a backup: wishes that were fulfilled since are not fulfilled again, nothing goes at once,
+     * and an archive that was being made then is one like others.
+     */
     forgetOldWishes(now: number): void {
       stale.run(now)
     },

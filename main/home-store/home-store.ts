@@ -39,6 +39,8 @@ export interface HomeStore {
    * @throws {AppError} HOME_CHANGED: then it is as it was.
    */
   discard(key: string, opId: string, newestChangeMs: number): Promise<void>
+  /** Ends a `discard` that was cut off, with its `opId`, and removes what other attempts left; a home that is there stays. */
+  sweep(key: string, opId: string, newestChangeMs: number): Promise<void>
   /** Puts a home in the trash, in one rename; what an earlier deletion left there goes. */
   trash(key: string): Promise<void>
   /** Takes a home back from the trash, in one rename. */

@@ -24,6 +24,7 @@ import { unpack } from './unpack.ts'
 const MARKER = '.berth-home-store'
 const KEY = /^users\/[0-9a-z]+\/workspaces\/[0-9a-z]+\/home$/
 const MANIFEST = 'workspace.json'
+const NO_MANIFEST = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'EACCES', 'EPERM'])
 const MAX_MANIFEST_BYTES = 2 ** 20
 /** The length from which on a path is shortened: with one more name it must stay below every system's limit. */
 const LONG_PATH = 700
@@ -118,6 +119,31 @@ export function createLocalDir({ root, owner, erase }: LocalDirOptions): HomeSto
     if (owner) await chown(staged, owner.uid, owner.gid)
   }
 
+  /**
+   * A home that is being discarded has this name until it was looked through: out of the way at once, so that a half-removed
+   * home is never taken for one, and known as not looked through in case that Berth ends here.
+   */
+  const leavingOf = (key: string, opId: string): string => beside(key, `.leaving-${opId}`)
+
+  async function sweep(key: string, opId: string, newestChangeMs: number): Promise<void> {
+    const [path, leaving] = [pathOf(key), leavingOf(key, opId)]
+    await requireStore()
+    await explained(dirname(path), async () => {
+      if (await exists(leaving)) {
+        try {
+          if (await changedAfter(Buffer.from(leaving), newestChangeMs + TOLERANCE_MS))
+            throw new AppError('HOME_CHANGED', 'Files changed after the home had been packed')
+        } catch (error) {
+          await move(leaving, path)
+          throw error
+        }
+        await move(leaving, beside(key, `.gone-${opId}`))
+      }
+      await removeLeftovers(dirname(path))
+      await failpoint('archiving.removed-home')
+    })
+  }
+
   return {
     observe,
     pathOf,
@@ -171,27 +197,14 @@ export function createLocalDir({ root, owner, erase }: LocalDirOptions): HomeSto
     },
 
     async discard(key, opId, newestChangeMs) {
-      const [path, parent] = [pathOf(key), dirname(pathOf(key))]
-      // Out of the way at once, so that a half-removed home is never taken for a home; and first under a name that says that
-      // it was not looked through yet, in case that Berth ends here.
-      const [leaving, gone] = [beside(key, `.leaving-${opId}`), beside(key, `.gone-${opId}`)]
-      await explained(parent, async () => {
-        if ((await observe(key)) === 'present') await move(path, leaving)
-        await failpoint('archiving.renamed-home')
-        if (await exists(leaving)) {
-          try {
-            if (await changedAfter(Buffer.from(leaving), newestChangeMs + TOLERANCE_MS))
-              throw new AppError('HOME_CHANGED', 'Files changed after the home had been packed')
-          } catch (error) {
-            await move(leaving, path)
-            throw error
-          }
-          await move(leaving, gone)
-        }
-        await removeLeftovers(parent)
-        await failpoint('archiving.removed-home')
+      await explained(dirname(pathOf(key)), async () => {
+        if ((await observe(key)) === 'present') await move(pathOf(key), leavingOf(key, opId))
       })
+      await failpoint('archiving.renamed-home')
+      await sweep(key, opId, newestChangeMs)
     },
+
+    sweep,
 
     async trash(key) {
       const parent = dirname(pathOf(key))
@@ -256,7 +269,8 @@ export function createLocalDir({ root, owner, erase }: LocalDirOptions): HomeSto
         return parseManifest(described.get(key) ?? (await readText(path)))
       } catch (error) {
         const errno = errnoOf(error)
-        if (errno === 'ENOENT' || errno === 'ELOOP') return undefined
+        // One that cannot be read as a file is none, and is written anew; a disk that fails is another matter.
+        if (errno !== undefined && NO_MANIFEST.has(errno)) return undefined
         throw new AppError('HOME_STORE_UNAVAILABLE', `${path} cannot be read (${errno})`, { cause: error })
       }
     },

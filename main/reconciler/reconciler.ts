@@ -129,6 +129,7 @@ export function createReconciler(deps: ReconcilerDeps) {
         return 0
       }
       case 'run':
+        if (decision.operation === 'RESTORING' && (await cameBack(row, seen))) return 0
         return run(row, seen, decision.operation)
     }
   }
@@ -138,10 +139,13 @@ export function createReconciler(deps: ReconcilerDeps) {
    * have come from a backup of the database. True when the row had to be corrected.
    */
   async function followsManifest(row: WorkspaceRow): Promise<boolean | 'unknown'> {
-    if (row.deletedAt !== null || row.restoreKey !== null) return false
+    // What was just taken in has its archive from what is really there.
+    if (row.deletedAt !== null || row.restoreKey !== null || row.cause === 'ADOPTED') return false
     try {
       const said = (await homeStore.manifest(homeKey(row)))?.archive_key ?? null
       if (said === null || said === row.archiveKey) return false
+      // Of another home store, or of a disk that was put back: more was done since.
+      if (parseArchiveKey(said)!.opId < (row.opId ?? '')) return false
       write(row, { archiveKey: said, homeStoreKey: homeKey(row) })
       return true
     } catch (error) {
@@ -230,13 +234,20 @@ export function createReconciler(deps: ReconcilerDeps) {
     }
   }
 
+  /** True when a home that was about to be removed for its archive turned out to hold more than that. */
+  async function cameBack(row: WorkspaceRow, { home }: Seen): Promise<boolean> {
+    if (home !== 'absent' || row.archiveKey === null) return false
+    await sweep(row)
+    return (await homeStore.observe(homeKey(row)).catch(() => 'unknown')) === 'present'
+  }
+
   /** Removes what a crash or a failure has left of a home that is archived; what may not have been packed comes back. */
   async function sweep(row: WorkspaceRow): Promise<void> {
     swept.add(row.id)
     try {
       const key = row.archiveKey ?? ''
       const meta = await archives.meta(key)
-      if (meta) await homeStore.discard(homeKey(row), parseArchiveKey(key)!.opId, meta.newest_change_ms)
+      if (meta) await homeStore.sweep(homeKey(row), parseArchiveKey(key)!.opId, meta.newest_change_ms)
     } catch (error) {
       log.warn({ id: row.id, err: error }, 'could not remove what is left of the home')
     }

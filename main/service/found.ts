@@ -93,7 +93,10 @@ export function createFound(deps: FoundDeps) {
     for (const manifest of await archivedAlone(finds)) {
       const { id } = manifest
       const key = deps.homeKey(manifest.owner_id, id)
-      if (isOpen(id, key)) finds.set(id, { id, key, placed: false, home: 'absent', manifest })
+      if (!isOpen(id, key)) continue
+      // A home that does not describe itself counts all the same.
+      const home = await deps.observeHome(key).catch(() => 'absent' as const)
+      finds.set(id, { id, key, placed: home !== 'absent', home, manifest })
     }
     for (const container of containers) {
       const { id } = container
