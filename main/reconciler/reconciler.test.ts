@@ -1591,6 +1591,16 @@ describe('D14 the next process', () => {
     expect(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS })()).toBe(true)
   })
 
+  test('removes what was unpacked of an archive when nobody wishes it any more', async () => {
+    const id = await archived()
+    mkdirSync(besideHome(id, '.making-op-before-x'))
+    plane.table.writeObserved(id, { operation: 'RESTORING', opId: 'op-before' })
+    remove(id)
+    await time.until(at(id, 'DELETED'))
+    expect(readdirSync(dirname(plane.homeOf(id)))).toEqual(['workspace.json'])
+    expect(engine.count('endStorage', id)).toBeGreaterThan(0)
+  })
+
   test('finishes an archive whose home is half removed, and leaves nothing of it', async () => {
     const id = await archived()
     mkdirSync(besideHome(id, '.gone-op-before'))

@@ -114,6 +114,8 @@ export function createReconciler(deps: ReconcilerDeps) {
     })
     log.debug({ id, seen, decision }, 'planned')
     if (decision.kind !== 'wait' && row.operation === 'ARCHIVING') await dropUnused(row)
+    const goesOn = decision.kind === 'run' && decision.operation === 'RESTORING'
+    if (decision.kind !== 'wait' && row.operation === 'RESTORING' && !goesOn) await dropUnpacked(row)
     switch (decision.kind) {
       case 'wait':
         return decision.ms
@@ -164,6 +166,16 @@ export function createReconciler(deps: ReconcilerDeps) {
     if (row?.restoreKey === key) return // somebody has chosen it meanwhile
     if (row?.archiveKey === key) write(row, { archiveKey: null })
     await archives.remove(key).catch(() => undefined) // what stays is found by the collector
+  }
+
+  /** Removes what an attempt to unpack has made, when it was cut off and nobody wishes it any more. */
+  async function dropUnpacked(row: WorkspaceRow): Promise<void> {
+    try {
+      await runner.endStorage(row.id)
+      await homeStore.sweep(homeKey(row), row.opId ?? '', 0)
+    } catch (error) {
+      log.warn({ id: row.id, err: error }, 'could not remove what was unpacked')
+    }
   }
 
   /** Does one operation; resolves to when to look again, in milliseconds. */
