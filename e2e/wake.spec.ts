@@ -10,8 +10,12 @@ const test = base.extend<{ browsing: BrowserContext }>({
   browsing: async ({}, use) => {
     const browser = await chromium.launch({
       executablePath: process.env['BERTH_CHROMIUM']!,
-      // Chromium refuses its sandbox to root, and to root alone.
-      args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+      args: [
+        // What a change of the network has cut off is loaded again, as it is where a person looks on.
+        '--enable-auto-reload',
+        // Chromium refuses its sandbox to root, and to root alone.
+        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      ],
     })
     await use(await browser.newContext())
     await browser.close()
@@ -55,7 +59,7 @@ async function go(page: Page, address: () => string | Promise<string>): Promise<
       await page.goto(await address())
       return
     } catch (error) {
-      if (!String(error).includes('ERR_NETWORK_CHANGED')) throw error
+      if (!/ERR_NETWORK_CHANGED|chrome-error:/.test(String(error))) throw error
     }
 }
 
