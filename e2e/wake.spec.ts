@@ -22,6 +22,9 @@ const test = base.extend<{ browsing: BrowserContext }>({
   },
 })
 
+// Chromium may give up any part of a page, at any moment, when Docker brings up an interface for a container.
+test.describe.configure({ retries: 1 })
+
 async function ask<Answer>({ api }: Berth, method: string, path: string, body?: unknown): Promise<Answer> {
   const answer = await api(method, path, body)
   expect(answer.ok, `${method} ${path}`).toBe(true)
@@ -56,10 +59,14 @@ async function asleep(berth: Berth, name: string): Promise<Workspace> {
 async function go(page: Page, address: () => string | Promise<string>): Promise<void> {
   for (;;)
     try {
-      await page.goto(await address())
+      await page.goto(await address(), { waitUntil: 'commit' })
       return
     } catch (error) {
-      if (!/ERR_NETWORK_CHANGED|chrome-error:/.test(String(error))) throw error
+      const said = String(error)
+      if (/ERR_NETWORK_CHANGED|chrome-error:/.test(said)) continue
+      // The page has gone on by itself already.
+      if (said.includes('is interrupted by another navigation')) return
+      throw error
     }
 }
 
