@@ -1591,6 +1591,15 @@ describe('D14 the next process', () => {
     expect(at(id, 'ERROR', { errorCount: MAX_ATTEMPTS })()).toBe(true)
   })
 
+  test('ends what was cut off in the history when nobody wishes it any more', async () => {
+    const id = await asleep()
+    plane.history.begin(id, 'op-before', 'ARCHIVING', 'PERSON', Date.now())
+    plane.table.writeObserved(id, { operation: 'ARCHIVING', opId: 'op-before' })
+    plane.reconciler.enqueue(id)
+    await time.until(at(id, 'STANDBY', { operation: 'NONE' }))
+    expect(story(id).at(-1)).toBe('ARCHIVING PERSON INTERRUPTED')
+  })
+
   test('removes what was unpacked of an archive when nobody wishes it any more', async () => {
     const id = await archived()
     mkdirSync(besideHome(id, '.making-op-before-x'))

@@ -123,6 +123,7 @@ export function createReconciler(deps: ReconcilerDeps) {
         await settle(row, seen, decision)
         return decision.again === undefined ? undefined : Math.min(decision.again, MAX_DELAY_MS)
       case 'stuck':
+        endInterrupted(row)
         write(row, { status: 'ERROR', operation: 'NONE', runningSince: null })
         return undefined
       case 'failed': {
@@ -293,6 +294,7 @@ export function createReconciler(deps: ReconcilerDeps) {
     seen: Seen,
     { status, stable }: Extract<Plan, { kind: 'settled' }>,
   ): Promise<void> {
+    endInterrupted(row)
     const comesFromElsewhere = row.status !== status || row.operation !== 'NONE'
     if (status === 'PENDING' && row.archiveKey !== null && (comesFromElsewhere || !swept.has(row.id)))
       await sweep(row)
@@ -304,6 +306,11 @@ export function createReconciler(deps: ReconcilerDeps) {
       ...(stable ? FORGIVEN : {}),
     })
     await describe(row.id)
+  }
+
+  /** What a crash has cut off, and nobody wishes any more, is over. */
+  function endInterrupted({ id, operation, opId }: WorkspaceRow): void {
+    if (operation !== 'NONE' && opId !== null) history.end(id, opId, { outcome: 'INTERRUPTED', at: now() })
   }
 
   /** A home that is there was made, and no archive stands for it. */
