@@ -22,9 +22,6 @@ const test = base.extend<{ browsing: BrowserContext }>({
   },
 })
 
-// Chromium may give up any part of a page, at any moment, when Docker brings up an interface for a container.
-test.describe.configure({ retries: 1 })
-
 async function ask<Answer>({ api }: Berth, method: string, path: string, body?: unknown): Promise<Answer> {
   const answer = await api(method, path, body)
   expect(answer.ok, `${method} ${path}`).toBe(true)

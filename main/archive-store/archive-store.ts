@@ -9,8 +9,6 @@ export interface ArchiveStore {
   stage(key: string): Promise<string>
   /** Makes what was staged an archive: durable, and whole or not at all. */
   commit(key: string, meta: ArchiveMeta): Promise<void>
-  /** Removes what was staged and not committed. */
-  abandon(key: string): Promise<void>
   /** @throws ARCHIVE_CORRUPT when it cannot be read as one. */
   meta(key: string): Promise<ArchiveMeta | undefined>
   /** Hands `use` a directory of this machine that holds the archive as `home.tar.zst`. @throws ARCHIVE_MISSING */
@@ -19,6 +17,6 @@ export interface ArchiveStore {
   list(id: string): Promise<{ key: string; meta: ArchiveMeta }[]>
   /** Everything there is, attempts included, for the collector. `changedAt` is in milliseconds since the epoch. */
   contents(): Promise<{ key: string; finished: boolean; changedAt: number }[]>
-  /** Removes an archive: its meta first, so that half of one never counts. */
+  /** Removes an archive, or what an attempt at one has left: its meta first, so that half of one never counts. */
   remove(key: string): Promise<void>
 }

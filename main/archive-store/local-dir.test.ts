@@ -117,10 +117,9 @@ describe('an archive', () => {
     expect(await store.meta(KEY)).toBeUndefined()
   })
 
-  test('is not overwritten by staging it again, nor abandoned', async () => {
+  test('is not overwritten by staging it again', async () => {
     await make(ID, 'op1')
     await expect(store.stage(KEY)).rejects.toThrow('is an archive already')
-    await store.abandon(KEY)
     expect(await opened(KEY)).toBe('data')
   })
 
@@ -194,8 +193,8 @@ describe('what goes', () => {
 
   test('is what was staged', async () => {
     await stageOne()
-    await store.abandon(KEY)
-    await store.abandon(KEY)
+    await store.remove(KEY)
+    await store.remove(KEY)
     expect(content()).toEqual(['.berth-archives'])
   })
 
@@ -244,7 +243,6 @@ describe('A9 a store', () => {
       () => store.list(ID),
       () => store.contents(),
       () => store.stage(archiveKey(ID, 'op2')),
-      () => store.abandon(KEY),
       () => store.remove(KEY),
       () => opened(KEY),
     ]) {

@@ -107,12 +107,6 @@ export function createLocalArchives({ root }: { root: string }): ArchiveStore {
       await failpoint('archiving.after-meta')
     },
 
-    async abandon(key) {
-      await writing(pathOf(key), async () => {
-        if (!(await isThere(metaOf(key)))) await clear(key)
-      })
-    },
-
     async open(key, use) {
       const path = pathOf(key)
       const whole = await reading(path, async () => (await isThere(metaOf(key))) && (await isThere(path)))
