@@ -26,7 +26,8 @@ export function toWire(row: WorkspaceRow, moment: Moment, homePath: (key: string
       row.deletedAt !== null && row.status !== 'DELETED' && row.status !== 'ERROR'
         ? 'DELETING'
         : row.operation,
-    progress: moment.progress,
+    // It belongs to an operation: with that over, what is still shown of it is not.
+    progress: row.operation === 'NONE' ? null : moment.progress,
     desired_state: row.desiredState,
     error_count: failuresOf(row),
     error_info: row.errorInfo,
