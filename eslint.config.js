@@ -13,6 +13,7 @@ const MAY_IMPORT = {
   'main/archive-store': ['main/core'],
   'main/collector': ['main/core', 'main/db', 'main/archive-store'],
   'main/gateway': ['main/core'],
+  'main/lan': ['main/core', 'main/gateway'],
   'main/ttl': ['main/core', 'main/events'],
   'main/service': ['main/core', 'main/db', 'main/events'],
   'main/reconciler': [
@@ -50,6 +51,38 @@ const PURE = [
   'main/collector/collect.ts',
   'main/ttl/transition.ts',
   'main/gateway/{address,gate,headers}.ts',
+]
+
+const not = (/** @type {string} */ selector, /** @type {string} */ message) => ({ selector, message })
+const preference = (/** @type {string} */ name, /** @type {boolean} */ value) =>
+  not(
+    `Property[key.name='${name}'][value.value=${value}]`,
+    `${name}: ${value} takes away what keeps a page in its place`,
+  )
+/** Web preferences that no window may have, and the two modules that one file each may use. */
+const ELECTRON = [
+  ...['sandbox', 'contextIsolation', 'webSecurity'].map((name) => preference(name, false)),
+  ...[
+    'nodeIntegration',
+    'nodeIntegrationInWorker',
+    'nodeIntegrationInSubFrames',
+    'allowRunningInsecureContent',
+    'experimentalFeatures',
+    'webviewTag',
+  ].map((name) => preference(name, true)),
+  not("Property[key.name='enableBlinkFeatures']", 'no experimental features in our windows'),
+]
+const SHELL_MODULE = not(
+  "ImportSpecifier[imported.name='shell']",
+  'open links with openExternal of security.ts',
+)
+const IPC_MODULE = not("ImportSpecifier[imported.name='ipcMain']", 'channels are in main/index.ts alone')
+const HTML = [
+  not(
+    ':matches(JSXAttribute[name.name="dangerouslySetInnerHTML"], Property[key.name="dangerouslySetInnerHTML"])',
+    'text, never HTML',
+  ),
+  not('MemberExpression[property.name=/^(inner|outer|insertAdjacent)HTML$|^srcdoc$/]', 'text, never HTML'),
 ]
 
 export default tseslint.config(
@@ -92,6 +125,26 @@ export default tseslint.config(
         { paths: [{ name: 'electron', message: 'only main/index.ts and main/shell know Electron' }] },
       ],
     },
+  },
+  {
+    name: 'shell',
+    files: ['main/shell/**', 'preload/**'],
+    rules: { 'no-restricted-syntax': ['error', ...ELECTRON, SHELL_MODULE, IPC_MODULE] },
+  },
+  {
+    name: 'shell/security',
+    files: ['main/shell/security.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...ELECTRON, IPC_MODULE] },
+  },
+  {
+    name: 'index',
+    files: ['main/index.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...ELECTRON, SHELL_MODULE] },
+  },
+  {
+    name: 'renderer',
+    files: ['renderer/**/*.{ts,tsx}'],
+    rules: { 'no-restricted-syntax': ['error', ...HTML] },
   },
   {
     files: ['main/**/*.ts'],

@@ -1,11 +1,125 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { connect } from 'node:net'
 import { join } from 'node:path'
-import type { BrowserWindow } from 'electron'
+import type { BrowserWindow, Session } from 'electron'
 import type { Page } from '@playwright/test'
-import { card, create, expect, launch, only, open, test, workbench } from './app.ts'
+import type { Shared, Workspace } from '../main/core/api.ts'
+import {
+  card,
+  create,
+  expect,
+  launch,
+  only,
+  open,
+  picture,
+  test as base,
+  workbench,
+  type Berth,
+} from './app.ts'
+
+const root = join(import.meta.dirname, '..')
+
+// --- every window that this run opens
+
+const MARK = 'window opened: '
+type Preferences = Record<string, unknown>
+const seen: Preferences[] = []
+
+/** Notes the preferences of each window that there is and will be. */
+async function watch({ electron }: Berth): Promise<void> {
+  electron.on('console', (message) => {
+    const text = message.text()
+    if (text.startsWith(MARK)) seen.push(JSON.parse(text.slice(MARK.length)) as Preferences)
+  })
+  await electron.evaluate(({ app, webContents }, mark) => {
+    const note = (contents: Electron.WebContents): void => {
+      const { getLastWebPreferences } = contents as unknown as { getLastWebPreferences: () => unknown }
+      console.log(mark + JSON.stringify(getLastWebPreferences.call(contents)))
+    }
+    webContents.getAllWebContents().forEach(note)
+    app.on('web-contents-created', (_event, contents) =>
+      contents.once('did-start-loading', () => note(contents)),
+    )
+  }, MARK)
+}
+
+const ON = ['sandbox', 'contextIsolation', 'webSecurity']
+const OFF = [
+  'nodeIntegration',
+  'nodeIntegrationInWorker',
+  'nodeIntegrationInSubFrames',
+  'webviewTag',
+  'allowRunningInsecureContent',
+  'experimentalFeatures',
+  'enableBlinkFeatures',
+  'plugins',
+]
+
+function expectShutIn(preferences: Preferences): void {
+  for (const name of ON) expect(preferences[name], name).toBe(true)
+  for (const name of OFF) expect(preferences[name] || false, name).toBe(false)
+}
+
+const test = base.extend<{ berth: Berth }>({
+  berth: async ({ berth }, use) => {
+    const before = seen.length
+    await watch(berth)
+    await use(berth)
+    expect(seen.length).toBeGreaterThan(before)
+    seen.slice(before).forEach(expectShutIn)
+  },
+})
+
+// --- tools
+
+/** A workspace whose window shows a page of ours, without an editor. */
+async function withoutEditor(berth: Berth, name: string): Promise<{ id: string; page: Page; own: string }> {
+  const answer = await berth.api('POST', '/workspaces', { name, image_ref: 'berth-e2e.invalid/none:1' })
+  const { id } = (await answer.json()) as Workspace
+  await expect(card(berth.main, name)).toBeVisible()
+  const [page] = await Promise.all([
+    berth.electron.waitForEvent('window'),
+    berth.main.evaluate((id) => window.berth!.openWorkspace(id), id),
+  ])
+  await expect(page.getByRole('heading')).toBeVisible()
+  const own = `http://${id}.localhost:${new URL(berth.url).port}`
+  expect(new URL(page.url()).origin).toBe(own)
+  return { id, page, own }
+}
+
+/** From now on nothing opens in the person's browser; what would have is told. */
+async function browserOf({ electron }: Berth): Promise<() => Promise<string[]>> {
+  await electron.evaluate(({ shell }) => {
+    const opened: string[] = []
+    Object.assign(globalThis, { opened })
+    shell.openExternal = (url) => Promise.resolve(void opened.push(url))
+  })
+  return () => electron.evaluate(() => (globalThis as unknown as { opened: string[] }).opened)
+}
+
+/** Another window of the same browser, as nobody but a test makes one. */
+async function strange(
+  { electron }: Berth,
+  url: string,
+  webPreferences: { partition: string; preload?: string },
+): Promise<Page> {
+  const [page] = await Promise.all([
+    electron.waitForEvent('window'),
+    electron.evaluate(
+      ({ BrowserWindow }, { url, webPreferences }) => {
+        void new BrowserWindow({ webPreferences }).loadURL(url).catch(() => undefined)
+      },
+      { url, webPreferences },
+    ),
+  ])
+  await page.waitForLoadState()
+  return page
+}
 
 test('closing the window is not quitting, and its size is remembered', async ({ dataDir }) => {
   const first = await launch(dataDir)
+  await watch(first)
   const bounds = await first.electron.evaluate(async ({ BrowserWindow }) => {
     const window = BrowserWindow.getAllWindows()[0]!
     window.setBounds({ x: 40, y: 50, width: 900, height: 640 })
@@ -70,7 +184,7 @@ test('the tray lists the workspaces and can open, stop and quit', async ({ berth
   await quit
 })
 
-test('X1 X2 X3 X5: a workspace window is shut in', async ({ berth }) => {
+test('X1 X2 X5: a workspace window is shut in', async ({ berth }) => {
   await create(berth.main, 'Hull')
   await expect(card(berth.main, 'Hull')).toContainText('Running', { timeout: 120_000 })
   const { id } = await only(berth)
@@ -79,38 +193,27 @@ test('X1 X2 X3 X5: a workspace window is shut in', async ({ berth }) => {
   expect(own.hostname).toBe(`${id}.localhost`)
   expect(own.search).not.toContain('berth-code')
 
-  const preferences = await berth.electron.evaluate(
+  const windows = await berth.electron.evaluate(
     ({ BrowserWindow, session }, partition) =>
       BrowserWindow.getAllWindows().map(({ webContents }: BrowserWindow) => {
-        const all = (
-          webContents as unknown as { getLastWebPreferences: () => Record<string, unknown> }
-        ).getLastWebPreferences()
-        const { sandbox, contextIsolation, nodeIntegration, webSecurity, webviewTag, preload } = all
-        const rest = { sandbox, contextIsolation, nodeIntegration, webSecurity, webviewTag }
+        const contents = webContents as unknown as { getLastWebPreferences: () => { preload?: string } }
         return {
-          ...rest,
           ownStorage: webContents.session === session.fromPartition(partition),
-          preload: Boolean(preload),
+          preload: Boolean(contents.getLastWebPreferences().preload),
           url: webContents.getURL(),
         }
       }),
     `persist:workspace-${id}`,
   )
-  const safe = {
-    sandbox: true,
-    contextIsolation: true,
-    nodeIntegration: false,
-    webSecurity: true,
-    webviewTag: false,
-  }
-  for (const each of preferences) expect(each).toMatchObject(safe)
-  const editor = preferences.find(({ url }) => url.includes(id))
-  expect(editor).toMatchObject({ preload: false, ownStorage: true })
+  expect(windows.find(({ url }) => url.includes(id))).toMatchObject({ preload: false, ownStorage: true })
 
   const inPage = await page.evaluate(() =>
-    ['process', 'Buffer', 'berth'].map((name) => typeof Reflect.get(globalThis, name)),
+    ['process', 'Buffer', 'require', 'module', 'global', 'berth'].map(
+      (name) => typeof Reflect.get(globalThis, name),
+    ),
   )
-  expect(inPage).toEqual(['undefined', 'undefined', 'undefined'])
+  // `require` is the editor's own loader, where there is one; it knows nothing of Node.
+  expect(inPage.filter((type) => type !== 'undefined')).toEqual([])
 
   // Its page can neither read nor use the API.
   const status = await page.evaluate(
@@ -125,17 +228,11 @@ test('X1 X2 X3 X5: a workspace window is shut in', async ({ berth }) => {
   expect(await page.evaluate(() => fetch('/api/v1/session').then((answer) => answer.status))).toBe(404)
 
   // Links and pop-ups to elsewhere go to the person's browser; the window stays.
-  await berth.electron.evaluate(({ shell }) => {
-    const opened: string[] = []
-    Object.assign(globalThis, { opened })
-    shell.openExternal = (url) => Promise.resolve(void opened.push(url))
-  })
+  const opened = await browserOf(berth)
   await page.evaluate(() => {
     for (const url of ['https://example.com/', 'file:///etc/passwd', 'smb://host/share']) globalThis.open(url)
     location.href = 'https://example.org/'
   })
-  const opened = (): Promise<string[]> =>
-    berth.electron.evaluate(() => (globalThis as unknown as { opened: string[] }).opened)
   await expect
     .poll(async () => (await opened()).toSorted())
     .toEqual(['https://example.com/', 'https://example.org/'])
@@ -153,35 +250,153 @@ test('X1 X2 X3 X5: a workspace window is shut in', async ({ berth }) => {
   expect(page.isClosed()).toBe(true)
 })
 
-test('X4: only the dashboard may ask for a window', async ({ berth }) => {
-  const ask = (page: Page, id: string): Promise<string> =>
-    page.evaluate(
-      (id) =>
-        window.berth!.openWorkspace(id).then(
-          () => 'opened',
-          (error: unknown) => String(error),
-        ),
-      id,
-    )
-  expect(await ask(berth.main, 'not-a-workspace')).toContain('no such workspace')
+test('X4: every channel refuses whoever is not the dashboard, and what it does not know', async ({
+  berth,
+  dataDir,
+}) => {
+  const bridge = readFileSync(join(root, 'preload/index.ts'), 'utf8')
+  const offered = [...bridge.matchAll(/ipcRenderer\.\w+\('([^']+)'/g)].map(([, name]) => name!)
+  const handled = await berth.electron.evaluate(({ ipcMain }) => [
+    // Of Electron's insides: there is no other way to ask.
+    ...(ipcMain as unknown as { _invokeHandlers: Map<string, unknown> })._invokeHandlers.keys(),
+    ...ipcMain
+      .eventNames()
+      .map(String)
+      .filter((name) => name !== 'error'), // Electron's own
+  ])
+  expect(handled.toSorted()).toEqual(offered.toSorted())
+  expect(offered.length).toBeGreaterThan(0)
 
-  await create(berth.main, 'Keel')
-  const { id } = await only(berth)
-  // Another page that has got hold of the bridge: of the dashboard's own address, and of another.
+  // All that a page could send if it had broken out of its own world.
+  const preload = join(dataDir, 'hostile.cjs')
+  writeFileSync(
+    preload,
+    `const { contextBridge, ipcRenderer } = require('electron')
+     contextBridge.exposeInMainWorld('raw', {
+       invoke: (name, ...rest) => ipcRenderer.invoke(name, ...rest),
+       send: (name, ...rest) => ipcRenderer.send(name, ...rest),
+     })`,
+  )
+  const { id } = (await (
+    await berth.api('POST', '/workspaces', { name: 'Keel', image_ref: 'berth-e2e.invalid/none:1' })
+  ).json()) as Workspace
+  await expect(card(berth.main, 'Keel')).toBeVisible()
+
+  // Another page that has got hold of it: of the dashboard's own address, of another, and in a frame.
   for (const url of [berth.url, 'data:text/html,elsewhere']) {
-    const [foreign] = await Promise.all([
-      berth.electron.waitForEvent('window'),
-      berth.electron.evaluate(
-        ({ BrowserWindow }, { url, preload }) =>
-          new BrowserWindow({ webPreferences: { preload, partition: 'foreign' } }).loadURL(url),
-        { url, preload: join(import.meta.dirname, '../out/preload/index.cjs') },
-      ),
-    ])
-    expect(await ask(foreign, id)).toContain('not allowed')
+    const foreign = await strange(berth, url, { partition: 'foreign', preload })
+    for (const name of offered)
+      for (const rest of [[id], [], [{ id }]])
+        expect(await foreign.evaluate(invoke, { name, rest }), `${url} ${name}`).toContain('not allowed')
     await foreign.close()
   }
+
+  // The dashboard itself, gone mad.
+  await berth.electron.evaluate(({ session }, preload) => {
+    // An older Electron, where it stands in, does not know the first yet.
+    const dashboard = session.fromPartition('persist:dashboard') as unknown as {
+      registerPreloadScript?: (script: { type: 'frame'; filePath: string }) => void
+      setPreloads: (paths: string[]) => void
+    }
+    if (dashboard.registerPreloadScript) dashboard.registerPreloadScript({ type: 'frame', filePath: preload })
+    else dashboard.setPreloads([preload])
+  }, preload)
+  await berth.main.reload()
+  await expect(card(berth.main, 'Keel')).toBeVisible()
+  const { answered, done } = await berth.main.evaluate(fuzz, { names: offered, count: 10_000, seed: 1 })
+  expect(answered).toBe(10_000)
+  expect(done).toEqual([])
+  expect((await berth.api('GET', '/session')).status).toBe(200)
   expect(berth.electron.windows()).toHaveLength(1)
+
+  // And what it may: as before.
+  const [page] = await Promise.all([
+    berth.electron.waitForEvent('window'),
+    berth.main.evaluate((id) => window.berth!.openWorkspace(id), id),
+  ])
+  await expect(page.getByRole('heading')).toBeVisible()
 })
+
+interface Raw {
+  raw: {
+    invoke: (name: string, ...rest: unknown[]) => Promise<unknown>
+    send: (name: string, ...rest: unknown[]) => void
+  }
+}
+
+/** In a page: what became of a call. */
+function invoke({ name, rest }: { name: string; rest: unknown[] }): Promise<string> {
+  return (window as unknown as Raw).raw.invoke(name, ...rest).then(
+    () => 'done',
+    (error: unknown) => String(error),
+  )
+}
+
+/** In a page: calls with whatever can be cloned. Tells how many were answered, and which were not refused. */
+async function fuzz({ names, count, seed }: { names: string[]; count: number; seed: number }) {
+  const { raw } = window as unknown as Raw
+  let state = seed
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+  const word = (): string => {
+    const alphabet = [
+      'a',
+      '0',
+      '-',
+      '/',
+      '..',
+      '\u0000',
+      '\u202e',
+      '\ud800',
+      '%2e',
+      '<',
+      '"',
+      '{',
+      '\n',
+      '🛶',
+    ]
+    return Array.from({ length: random(40) }, () => alphabet[random(alphabet.length)]).join('')
+  }
+  const value = (depth: number): unknown => {
+    const makers: (() => unknown)[] = [
+      word,
+      () => word().repeat(random(2_000)),
+      () => random(2 ** 31) - 2 ** 30,
+      () => [NaN, Infinity, -0, 2 ** 53, 1e308][random(5)],
+      () => [undefined, null, true, false][random(4)],
+      () => BigInt(random(2 ** 31)) ** 9n,
+      () => new Date(random(2) ? NaN : random(2 ** 31)),
+      () => new Uint8Array(random(500)),
+      () => ['__proto__', 'constructor', 'toString', 'then'][random(4)],
+    ]
+    const deep: (() => unknown)[] = [
+      () => Array.from({ length: random(5) }, () => value(depth - 1)),
+      () => JSON.parse(`{"__proto__":{"id":1},"toString":1,"then":2}`) as unknown,
+      () => Object.fromEntries(Array.from({ length: random(5) }, () => [word(), value(depth - 1)])),
+      () => new Map([[value(depth - 1), value(depth - 1)]]),
+      () => new Set([value(depth - 1)]),
+      () => new Error(word()),
+    ]
+    const all = depth > 0 ? [...makers, ...deep] : makers
+    return all[random(all.length)]!()
+  }
+  let answered = 0
+  const done: string[] = []
+  const one = async (): Promise<void> => {
+    const name = random(10) > 0 ? names[random(names.length)]! : word()
+    const rest = Array.from({ length: 1 + random(4) }, () => value(3))
+    raw.send(name, ...rest)
+    await raw.invoke(name, ...rest).then(
+      () => done.push(name),
+      () => undefined,
+    )
+    answered++
+  }
+  for (let sent = 0; sent < count; sent += 250) await Promise.all(Array.from({ length: 250 }, one))
+  return { answered, done }
+}
 
 test('a session of the main window that ends is followed by another', async ({ berth }) => {
   await berth.main.evaluate(() => {
@@ -196,14 +411,18 @@ test('the dashboard works in a browser too', async ({ berth }) => {
   const address = await berth.electron.evaluate(async ({ BrowserWindow, session }, url) => {
     // A window without Berth's bridge and session is a browser like any other.
     const window = new BrowserWindow({ webPreferences: { session: session.fromPartition('browser') } })
+    window.webContents.setWindowOpenHandler(() => ({ action: 'allow' }))
     await window.loadURL(url)
     return window.webContents.getURL()
   }, berth.url)
   expect(address).toBe(`${berth.url}/`)
   const browser = berth.electron.windows().at(-1)!
   await expect(browser.getByRole('button', { name: 'New workspace' })).toHaveCount(0)
-  await browser.getByRole('textbox').fill(readFileSync(join(berth.dataDir, 'token'), 'utf8').trim())
-  await browser.getByRole('button', { name: /sign in/i }).click()
+  await browser.getByRole('button', { name: 'Use the token instead' }).click()
+  await browser
+    .getByLabel('Token', { exact: true })
+    .fill(readFileSync(join(berth.dataDir, 'token'), 'utf8').trim())
+  await browser.getByRole('button', { name: 'Sign in' }).click()
   await create(browser, 'Seen twice')
   // What one window does, the other shows.
   await expect(card(berth.main, 'Seen twice')).toBeVisible()
@@ -216,3 +435,609 @@ test('the dashboard works in a browser too', async ({ berth }) => {
   await workbench(page)
   expect(new URL(page.url()).hostname).toMatch(/^[0-9a-z]{26}\.localhost$/)
 })
+
+test('X3: what a workspace keeps is in its own storage and nowhere else', async ({ berth }) => {
+  await create(berth.main, 'Anchor')
+  await expect(card(berth.main, 'Anchor')).toContainText('Running', { timeout: 120_000 })
+  const { id } = await only(berth)
+  const page = await open(berth, 'Anchor')
+  const { origin } = new URL(page.url())
+  await page.evaluate(async () => {
+    document.cookie = 'mine=1; path=/'
+    localStorage.setItem('mine', '1')
+    await caches.open('mine')
+    await new Promise((resolve) => (indexedDB.open('mine').onsuccess = resolve))
+    await navigator.serviceWorker.ready
+  })
+  const other = await withoutEditor(berth, 'Buoy')
+
+  const kept = (where: Page) =>
+    where.evaluate(async () => ({
+      cookies: document.cookie.includes('mine'),
+      local: localStorage.getItem('mine') !== null,
+      caches: await caches.has('mine'),
+      databases: (await indexedDB.databases()).some(({ name }) => name === 'mine'),
+      workers: (await navigator.serviceWorker.getRegistrations()).length > 0,
+    }))
+  const all = { cookies: true, local: true, caches: true, databases: true, workers: true }
+  const nothing = { cookies: false, local: false, caches: false, databases: false, workers: false }
+  // Its address in its own storage, and in that of another workspace, of the dashboard, and of nobody.
+  const partition = (of: string) => `persist:workspace-${of}`
+  const places = [partition(id), partition(other.id), 'persist:dashboard', 'nobody']
+  for (const each of places) {
+    const there = await strange(berth, `${origin}/nothing`, { partition: each })
+    expect(new URL(there.url()).origin).toBe(origin)
+    expect(await kept(there), each).toEqual(each === partition(id) ? all : nothing)
+    await there.close()
+  }
+  // And what is at other addresses.
+  expect(await kept(other.page)).toEqual(nothing)
+  expect(await kept(berth.main)).toEqual(nothing)
+  const cookies = await berth.electron.evaluate(
+    async ({ session }, partitions) =>
+      Promise.all(
+        partitions.map(async (each) => {
+          const found = await session.fromPartition(each).cookies.get({})
+          return found.map(({ domain }) => domain)
+        }),
+      ),
+    [partition(other.id), 'persist:dashboard'],
+  )
+  expect(cookies.flat()).not.toContain(`${id}.localhost`)
+})
+
+/** Where a page may want to go, none of it here. */
+const elsewhere = (port: string): string[] => [
+  'https://localhost.evil.example/',
+  `http://127.0.0.1.evil.example:${port}/`,
+  `http://127.0.0.1:${port}@evil.example/`,
+  `http://127.0.0.1%3a${port}@evil.example/`,
+  `http://evil.example/#@127.0.0.1:${port}/`,
+  `http://evil.example/?http://127.0.0.1:${port}/`,
+  `http://evil.example\\@127.0.0.1:${port}/`,
+  `http://localhost.:${port}/`,
+  `http://[::1]:${port}/`,
+  `http://0.0.0.0:${port}/`,
+  `https://127.0.0.1:${port}/`,
+  'http://127.0.0.1:1/',
+  'http://127.0.0.1/',
+  'http://192.168.0.1/',
+  'https://example.com/',
+  'https://user:word@example.com/',
+  'https://xn--bcher-kva.example/',
+  'https://example.com/%00',
+  'HTTPS://EXAMPLE.COM/UPPER',
+  '//example.com/relative',
+  'javascript:document.title="x"',
+  'JaVaScRiPt:alert(1)',
+  'javascript://example.com/%0aalert(1)',
+  'vbscript:msgbox(1)',
+  'data:text/html,<script>1</script>',
+  'data:text/html;base64,PHNjcmlwdD4=',
+  'file:///etc/passwd',
+  'file://localhost/etc/passwd',
+  'file://server/share/x.exe',
+  'file:c:/windows/system32/calc.exe',
+  'FILE:///etc/passwd',
+  'smb://server/share',
+  'smb:server',
+  'nfs://server/share',
+  'afp://server/share',
+  'ftp://server/x',
+  'sftp://server/x',
+  'ssh://server',
+  'telnet://server',
+  'ldap://server',
+  'vscode://file/etc/passwd',
+  'vscode-insiders://file/x',
+  'ms-msdt:/id PCWDiagnostic',
+  'ms-settings:',
+  'ms-officecmd:{}',
+  'search-ms:query=x&crumb=location:\\\\server',
+  'shell:startup',
+  'mailto:a@example.com?attach=/etc/passwd',
+  'tel:112',
+  'steam://run/1',
+  'slack://open',
+  'zoommtg://join',
+  'intent://x#Intent;end',
+  'chrome://settings/',
+  'chrome://gpu/',
+  'chrome-extension://aaaa/x.html',
+  'devtools://devtools/bundled/inspector.html',
+  'view-source:https://example.com/',
+  'blob:https://example.com/1b4e28ba-2fa1-11d2-883f-0016d3cca427',
+  'filesystem:https://example.com/temporary/x',
+  'ws://example.com/',
+  'wss://example.com/',
+  'x-apple.systempreferences:',
+]
+
+test('X5: a page leads nowhere but into the browser, and only to the web', async ({ berth }) => {
+  const { id, page, own } = await withoutEditor(berth, 'Compass')
+  // Until it has nothing more to go to by itself.
+  await expect.poll(async () => (await only(berth)).error_count, { timeout: 60_000 }).toBe(3)
+  await expect(page.locator('body')).toHaveAttribute(
+    'data-shows',
+    `error ${(await only(berth)).error_info!.at}`,
+  )
+  const { port } = new URL(berth.url)
+  const opened = await browserOf(berth)
+  const urls = elsewhere(port)
+  expect(urls.length).toBeGreaterThanOrEqual(60)
+
+  for (const [where, home] of [
+    [page, own],
+    [berth.main, berth.url],
+  ] as const) {
+    const stays = where.url()
+    const isOurs = (href: string) => new URL(href).origin === berth.url || new URL(href).origin === own
+    for (const way of ['location', 'open'] as const) {
+      let after = 0
+      for (const url of urls) {
+        const href = URL.canParse(url, stays) ? new URL(url, stays).href : ''
+        const before = (await opened()).length
+        await where.evaluate(
+          ({ url, way }) => {
+            try {
+              if (way === 'open') window.open(url)
+              else location.href = url
+            } catch {
+              // The browser itself would not.
+            }
+          },
+          { url, way },
+        )
+        // One that surely leads out, after it: what is before it in the queue has been dealt with then.
+        const last = `https://after-${way}-${after++}.example/`
+        await where.evaluate((last) => void window.open(last), last)
+        await expect.poll(async () => (await opened()).at(-1)).toBe(last)
+        const now = (await opened()).slice(before, -1)
+        const leadsOut = /^https?:/.test(href) && !isOurs(href)
+        expect(now, `${way} ${url}`).toEqual(leadsOut ? [href] : [])
+      }
+    }
+    expect(new URL(where.url()).origin).toBe(home)
+    expect(where.url()).toBe(stays)
+  }
+  expect(berth.electron.windows()).toHaveLength(2)
+
+  // Nor do frames lead out: what they hold is of the web, and never the dashboard.
+  await berth.electron.evaluate(
+    ({ session, webContents }, { partition, id }) => {
+      const tried: { url: string; refused: boolean }[] = []
+      Object.assign(globalThis, { tried })
+      const contents = webContents.getAllWebContents().find((each) => each.getURL().includes(id))!
+      contents.on('will-frame-navigate', ({ url, defaultPrevented: refused, isMainFrame }) => {
+        if (!isMainFrame) tried.push({ url, refused })
+      })
+      contents.on('will-redirect', ({ url, defaultPrevented: refused }) => tried.push({ url, refused }))
+      // Our own page would not have any frame.
+      session.fromPartition(partition).webRequest.onHeadersReceived(({ responseHeaders = {} }, answer) => {
+        const kept = Object.entries(responseHeaders).filter(([name]) => !/^content-security/i.test(name))
+        answer({ responseHeaders: Object.fromEntries(kept) })
+      })
+    },
+    { partition: `persist:workspace-${id}`, id },
+  )
+  await page.reload()
+  const framed = [
+    'data:text/html,a',
+    'http://127.0.0.1:1/',
+    'vscode://file/x',
+    'smb://host/share',
+    'mailto:a@b.c',
+  ]
+  const tried = (): Promise<{ url: string; refused: boolean }[]> =>
+    berth.electron.evaluate(() => (globalThis as unknown as { tried: [] }).tried)
+  for (const url of [...framed, `${berth.url}/`]) {
+    await page.evaluate((url) => {
+      const frame = document.createElement('iframe')
+      frame.src = url
+      document.body.append(frame)
+    }, url)
+    await expect.poll(tried).toContainEqual({ url, refused: !/^data:|:1\/$/.test(url) })
+  }
+  for (const frame of page.frames())
+    expect(frame.url()).not.toMatch(/^(vscode|smb|mailto):|127\.0\.0\.1:\d\d/)
+
+  // Redirects, which a server inside the workspace may send.
+  await berth.electron.evaluate(
+    ({ session }, { partition, own }) => {
+      session.fromPartition(partition).webRequest.onBeforeRequest((details, answer) => {
+        const to = details.url.startsWith(`${own}/`) && new URL(details.url).searchParams.get('redirect-to')
+        answer(to ? { redirectURL: to } : {})
+      })
+    },
+    { partition: `persist:workspace-${id}`, own },
+  )
+  const targets = ['https://redirected.example/', 'http://127.0.0.1:1/x', `${berth.url}/api/v1/openapi.json`]
+  for (const target of targets) {
+    const before = (await opened()).length
+    await page.evaluate(
+      (to) => (location.href = `${location.pathname}?redirect-to=${encodeURIComponent(to)}`),
+      target,
+    )
+    await expect.poll(tried).toContainEqual({ url: target, refused: true })
+    expect((await opened()).slice(before)).toEqual(target.startsWith(berth.url) ? [] : [target])
+    expect(new URL(page.url()).origin).toBe(own)
+  }
+})
+
+/** All that Electron's own documentation names. */
+function permissionNames(): string[] {
+  const types = readFileSync(join(root, 'node_modules/electron/electron.d.ts'), 'utf8')
+  const union =
+    /setPermissionRequestHandler\(handler: \(\(webContents: WebContents, permission: ([^,]+),/.exec(types)
+  return [...union![1]!.matchAll(/'([^']+)'/g)].map(([, name]) => name!)
+}
+
+test('X6: pages are denied what they are not named for, whoever asks', async ({ berth }) => {
+  const names = permissionNames()
+  expect(names).toEqual(
+    expect.arrayContaining(['media', 'geolocation', 'notifications', 'usb', 'openExternal']),
+  )
+  // What the app tells its sessions, from now on.
+  await berth.electron.evaluate(({ app }) => {
+    type Ask = (contents: unknown, name: string, answer: (yes: boolean) => void, details: object) => void
+    type Check = (contents: unknown, name: string, origin: string, details: object) => boolean
+    const handlers = new Map<Session, { ask: Ask; check: Check }>()
+    Object.assign(globalThis, { handlers })
+    app.prependListener('session-created', (session: Session) => {
+      const own = { ask: session.setPermissionRequestHandler, check: session.setPermissionCheckHandler }
+      const noted = { ask: () => undefined, check: () => true } as unknown as { ask: Ask; check: Check }
+      handlers.set(session, noted)
+      session.setPermissionRequestHandler = (ask) => {
+        noted.ask = ask as Ask
+        own.ask.call(session, ask)
+      }
+      session.setPermissionCheckHandler = (check) => {
+        noted.check = check as Check
+        own.check.call(session, check)
+      }
+    })
+  })
+  const granted = (partition: string, url: string) =>
+    berth.electron.evaluate(
+      ({ session }, { partition, url, names }) => {
+        const { handlers } = globalThis as unknown as {
+          handlers: Map<
+            unknown,
+            {
+              ask: (c: null, name: string, answer: (yes: boolean) => void, details: object) => void
+              check: (c: null, name: string, origin: string, details: object) => boolean
+            }
+          >
+        }
+        const { ask, check } = handlers.get(session.fromPartition(partition))!
+        const details = { requestingUrl: url, isMainFrame: true }
+        const asked = names.filter((name) => {
+          const answers: boolean[] = []
+          ask(null, name, (yes) => answers.push(yes), details)
+          return answers[0] !== false
+        })
+        return { asked, checked: names.filter((name) => check(null, name, url, details)) }
+      },
+      { partition, url, names },
+    )
+
+  const { id, page, own } = await withoutEditor(berth, 'Davit')
+  const named = ['clipboard-read', 'clipboard-sanitized-write', 'fullscreen', 'pointerLock']
+  const partition = `persist:workspace-${id}`
+  const ours = await granted(partition, `${own}/w/${id}/`)
+  expect({ asked: ours.asked.toSorted(), checked: ours.checked.toSorted() }).toEqual({
+    asked: named,
+    checked: named,
+  })
+  const none = { asked: [], checked: [] }
+  for (const url of ['https://evil.example/', berth.url, 'about:srcdoc', '', `http://3000--${id}.localhost/`])
+    expect(await granted(partition, url), url).toEqual(none)
+  await strange(berth, 'data:text/html,', { partition: 'nobody' })
+  for (const url of [own, berth.url, 'data:text/html,', ''])
+    expect(await granted('nobody', url), url).toEqual(none)
+
+  // The same, asked by the pages themselves.
+  const asked = (where: Page) =>
+    where.evaluate(async () => {
+      const no = (error: unknown) => `no: ${(error as Error).name}`
+      const yes = () => 'granted'
+      const media = (what: MediaStreamConstraints) => navigator.mediaDevices.getUserMedia(what).then(yes, no)
+      const any = navigator as unknown as Record<
+        string,
+        Record<string, (options: object) => Promise<unknown>>
+      >
+      return {
+        microphone: await media({ audio: true }),
+        camera: await media({ video: true }),
+        screen: await navigator.mediaDevices.getDisplayMedia().then(yes, no),
+        place: await new Promise((resolve) =>
+          navigator.geolocation.getCurrentPosition(
+            () => resolve('granted'),
+            () => resolve('no'),
+          ),
+        ),
+        notifications: (await Notification.requestPermission()) === 'granted' ? 'granted' : 'no',
+        midi: await navigator.requestMIDIAccess({ sysex: true }).then(yes, no),
+        serial: await any['serial']!['requestPort']!({}).then(yes, no),
+        usb: await any['usb']!['requestDevice']!({ filters: [] }).then(yes, no),
+        hid: await any['hid']!['requestDevice']!({ filters: [] }).then(
+          (found) => ((found as unknown[]).length > 0 ? 'granted' : 'no'),
+          no,
+        ),
+        wake: await navigator.wakeLock.request().then(yes, no),
+        storage: (await navigator.storage.persist()) ? 'granted' : 'no',
+      }
+    })
+  for (const where of [page, berth.main])
+    for (const [name, answer] of Object.entries(await asked(where))) expect(answer, name).toMatch(/^no/)
+  const state = (where: Page, name: string) =>
+    where.evaluate(
+      async (name) => (await navigator.permissions.query({ name: name as PermissionName })).state,
+      name,
+    )
+  expect(await state(page, 'clipboard-read')).toBe('granted')
+  expect(await state(berth.main, 'clipboard-read')).not.toBe('granted')
+  for (const name of ['geolocation', 'camera', 'microphone', 'notifications', 'midi', 'persistent-storage'])
+    for (const where of [page, berth.main]) expect(await state(where, name), name).toBe('denied')
+})
+
+test('X7: the dashboard comes over HTTP, with a policy, and nothing else does', async ({ berth }) => {
+  expect(berth.main.url()).toBe('http://127.0.0.1:' + new URL(berth.url).port + '/')
+  const { headers } = await fetch(berth.url)
+  const policy = headers.get('content-security-policy')!
+  expect(policy).toContain("default-src 'none'")
+  expect(policy).toContain("script-src 'self'")
+  expect(policy).toContain("frame-ancestors 'none'")
+  expect(policy).not.toMatch(/unsafe|\*|https?:|blob:/)
+  // In force: what would be text turned into a program is none.
+  expect(
+    await berth.main.evaluate(() => {
+      const script = document.createElement('script')
+      script.textContent = 'document.title = "changed"'
+      document.head.append(script)
+      return document.title
+    }),
+  ).not.toBe('changed')
+
+  const bundle = join(root, 'out/renderer')
+  const files = readdirSync(bundle, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(bundle, name)).isFile())
+    .map((name) => readFileSync(join(bundle, name)))
+  const up = ['..', '%2e%2e', '%2E%2e', '.%2e', '%252e%252e', '..%00', '..;', '%c0%ae%c0%ae', '.%00.', '...']
+  const between = ['/', '%2f', '%5c', '\\', '//', '/./', '%252f', '/.//', '%c0%af', '/%09/']
+  const variants = up.flatMap((dots, index) =>
+    between.map((slash) => {
+      const target = ['etc/passwd', 'package.json', 'out/main/index.js', 'main/index.js'][index % 4]!
+      return `/${index % 3 === 0 ? 'assets/' : ''}${`${dots}${slash}`.repeat(1 + (index % 8))}${target}`
+    }),
+  )
+  variants.push('/main/index.js', '//etc/passwd', '/assets/../../main/index.js', '/~/token', '/.env')
+  expect(new Set(variants).size).toBeGreaterThanOrEqual(100)
+  for (const path of variants) {
+    const { status, body } = await get(berth.url, path)
+    if (status === 200)
+      expect(
+        files.some((file) => file.equals(body)),
+        path,
+      ).toBe(true)
+    else expect([400, 403, 404], path).toContain(status)
+    expect(body.toString('latin1'), path).not.toMatch(/root:x:|"devDependencies"|requestSingleInstanceLock/)
+  }
+})
+
+/** A GET whose path is sent as it is: clients put such paths right before they ask. */
+function get(url: string, path: string): Promise<{ status: number; body: Buffer }> {
+  const { hostname, port, host } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname)
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', reject)
+    socket.on('end', () => {
+      const all = Buffer.concat(chunks)
+      const head = all.indexOf('\r\n\r\n')
+      resolve({ status: Number(all.toString('latin1', 9, 12)), body: all.subarray(head + 4) })
+    })
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, 'latin1')
+  })
+}
+
+test('X9: a second start touches neither the data nor the port, also after a crash', async ({ dataDir }) => {
+  const first = await launch(dataDir)
+  await watch(first)
+  const made = await first.api('POST', '/workspaces', { name: 'Once', image_ref: 'berth-e2e.invalid/none:1' })
+  expect(made.status).toBe(201)
+  const state = () => ({
+    lock: readFileSync(join(dataDir, 'berth.lock'), 'utf8'),
+    inode: statSync(join(dataDir, 'berth.lock')).ino,
+    token: readFileSync(join(dataDir, 'token'), 'utf8'),
+    database: statSync(join(dataDir, 'berth.db')).ino,
+    ready: readFileSync(join(dataDir, 'logs/berth.log'), 'utf8').split('"ready"').length,
+  })
+  const before = state()
+  await expect(launch(dataDir)).rejects.toThrow()
+  expect(state()).toEqual(before)
+  expect((await first.api('GET', '/session')).status).toBe(200)
+
+  const ended = first.electron.waitForEvent('close')
+  first.electron.process().kill('SIGKILL')
+  await ended
+  await expect(first.api('GET', '/session')).rejects.toThrow()
+
+  const second = await launch(dataDir)
+  await watch(second)
+  expect(second.url).toBe(first.url)
+  await expect(card(second.main, 'Once')).toBeVisible()
+  const again = state()
+  await expect(launch(dataDir)).rejects.toThrow()
+  expect(state()).toEqual(again)
+  expect((await second.api('GET', '/session')).status).toBe(200)
+  await second.electron.close()
+})
+
+test('X1: every window that this run has opened is shut in', async ({ berth }) => {
+  await withoutEditor(berth, 'Ensign')
+  await expect.poll(() => seen.length).toBeGreaterThan(1)
+  seen.forEach(expectShutIn)
+})
+
+test('accounts are kept in the dashboard, and their people sign in with a password', async ({ berth }) => {
+  const { main } = berth
+  const menu = async (page: Page, item: string): Promise<void> => {
+    await page.getByTitle('Account').click()
+    await page.getByRole('button', { name: item, exact: true }).click()
+  }
+  await create(main, 'Mine')
+
+  await menu(main, 'Accounts…')
+  const accounts = main.getByRole('dialog', { name: 'Accounts' })
+  await accounts.getByRole('button', { name: 'New account' }).click()
+  const add = main.getByRole('dialog', { name: 'New account' })
+  await add.getByLabel('Name').fill('grace')
+  await add.getByLabel('Password').fill('short')
+  await add.getByRole('button', { name: 'Add' }).click()
+  await expect(add.getByRole('alert')).toHaveText('At least 8 characters.')
+  await add.getByLabel('Password').fill('correct horse')
+  await add.getByRole('button', { name: 'Add' }).click()
+  await expect(accounts.getByRole('listitem').filter({ hasText: 'grace' })).toContainText('no workspaces')
+  await picture(main, 'accounts')
+  await accounts.getByRole('button', { name: 'Close' }).click()
+  // The app signs its own user in: there is nothing to sign out of.
+  await main.getByTitle('Account').click()
+  await expect(main.getByRole('button', { name: 'Rotate everything…' })).toBeVisible()
+  await expect(main.getByRole('button', { name: 'Sign out' })).toHaveCount(0)
+  await picture(main, 'account-menu')
+  await main.keyboard.press('Escape')
+
+  const browser = await strange(berth, berth.url, { partition: 'browser' })
+  const signIn = async (password: string): Promise<void> => {
+    await browser.getByLabel('Name').fill('grace')
+    await browser.getByLabel('Password').fill(password)
+    await browser.getByRole('button', { name: 'Sign in' }).click()
+  }
+  await signIn('wrong')
+  await expect(browser.getByRole('alert')).toContainText('The name or the password is wrong')
+  await picture(browser, 'sign-in')
+  await signIn('correct horse')
+  await expect(browser.getByRole('heading', { name: 'No workspaces yet' })).toBeVisible()
+  await browser.getByTitle('Account').click()
+  await expect(browser.getByRole('group', { name: 'Account' })).toContainText('grace')
+  await expect(browser.getByRole('button', { name: 'Accounts…' })).toHaveCount(0)
+  await browser.getByRole('button', { name: 'Change password…' }).click()
+  const change = browser.getByRole('dialog', { name: 'Change password' })
+  await change.getByLabel('Current password').fill('wrong')
+  await change.getByLabel('New password', { exact: true }).fill('battery staple')
+  await change.getByLabel('New password again').fill('battery staple')
+  await change.getByRole('button', { name: 'Save' }).click()
+  await expect(change.getByRole('alert')).toContainText('wrong')
+  await change.getByLabel('Current password').fill('correct horse')
+  await change.getByRole('button', { name: 'Save' }).click()
+  await expect(change).toBeHidden()
+
+  // A page that begins anew asks for its session to be renewed.
+  const kept = (): Promise<string | null> => browser.evaluate(() => localStorage.getItem('berth.session'))
+  const renewed = browser.waitForResponse((answer) => answer.url().endsWith('/api/v1/session:renew'))
+  await browser.reload()
+  expect((await renewed).status()).toBe(200)
+  await expect(browser.getByTitle('Account')).toContainText('grace')
+  await menu(browser, 'Sign out')
+  await expect(browser.getByLabel('Name')).toBeVisible()
+  expect(await kept()).toBeNull()
+  await signIn('battery staple')
+  await create(browser, 'Hers')
+  await expect(card(browser, 'Mine')).toHaveCount(0)
+  await expect(card(main, 'Hers')).toHaveCount(0)
+
+  // Nothing that she made goes with her account.
+  await menu(main, 'Accounts…')
+  await accounts.getByRole('button', { name: 'Remove grace' }).click()
+  const removal = main.getByRole('dialog', { name: 'Remove the account of grace?' })
+  await removal.getByRole('button', { name: 'Remove' }).click()
+  await expect(removal.getByRole('alert')).toContainText('still has workspaces')
+  await removal.getByRole('button', { name: 'Cancel' }).click()
+  await accounts.getByRole('button', { name: 'Close' }).click()
+
+  // New secrets for everything: the dashboard goes on, whoever else was there is out.
+  const file = join(berth.dataDir, 'token')
+  const token = readFileSync(file, 'utf8')
+  await menu(main, 'Rotate everything…')
+  const rotation = main.getByRole('dialog', { name: 'Rotate everything?' })
+  await expect(rotation).toContainText('Running workspaces go on')
+  await picture(main, 'rotate')
+  await rotation.getByRole('button', { name: 'Rotate everything' }).click()
+  await expect(rotation).toBeHidden()
+  await expect(browser.getByLabel('Name')).toBeVisible()
+  expect(readFileSync(file, 'utf8')).not.toBe(token)
+  expect((await berth.api('GET', '/session')).status).toBe(401)
+  await expect(card(main, 'Mine')).toBeVisible()
+  await create(main, 'After')
+  await expect(card(main, 'After')).toBeVisible()
+})
+
+test('a guest at the door is told of, once, and can be let in there and then', async ({ dataDir }) => {
+  writeFileSync(join(dataDir, 'settings.json'), JSON.stringify({ share_address: '127.0.0.1' }))
+  const berth = await launch(dataDir)
+  await watch(berth)
+  // The real notifications, which no machine of the tests shows.
+  await berth.electron.evaluate(({ Notification }) => {
+    const told: Electron.Notification[] = []
+    Object.assign(globalThis, { told })
+    Notification.prototype.show = function (this: Electron.Notification) {
+      told.push(this)
+    }
+  })
+  const titles = () =>
+    berth.electron.evaluate(() =>
+      (globalThis as unknown as { told: Electron.Notification[] }).told.map(({ title }) => title),
+    )
+  const happens = (event: 'click' | 'action', details: object) =>
+    berth.electron.evaluate(
+      (_, { event, details }) =>
+        (globalThis as unknown as { told: Electron.Notification[] }).told.at(-1)!.emit(event, details),
+      { event, details },
+    )
+
+  const made = await berth.api('POST', '/workspaces', { name: 'Quay', image_ref: 'berth-e2e.invalid/none:1' })
+  const { id } = (await made.json()) as Workspace
+  const shared = await berth.api('POST', `/workspaces/${id}/shares`, {
+    mode: 'DOORBELL',
+    expires_in_seconds: 3_600,
+  })
+  expect(shared.status).toBe(201)
+  const link = new URL(((await shared.json()) as Shared).link)
+  const ring = (name: string) => enter(link, name)
+  const guests = async () => (await only(berth)).sharing!.shares.flatMap((share) => share.guests)
+
+  expect(await ring('Grace')).toBe(200)
+  await expect.poll(titles).toEqual(['Grace rings'])
+  await berth.electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.hide())
+  await happens('click', {})
+  await expect
+    .poll(() => berth.electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.isVisible()))
+    .toBe(true)
+  await happens('action', { actionIndex: 0 })
+  await expect
+    .poll(async () => (await guests()).map(({ name, state }) => [name, state]))
+    .toEqual([['Grace', 'IN']])
+
+  expect(await ring('Mallory')).toBe(200)
+  await expect.poll(titles).toEqual(['Grace rings', 'Mallory rings'])
+  await happens('action', { actionIndex: 1 })
+  await expect.poll(async () => (await guests()).map(({ name }) => name)).toEqual(['Grace'])
+  await berth.electron.close()
+})
+
+/** Says a name at the door that a link leads to; the status of the answer. */
+function enter({ origin, pathname, hash }: URL, name: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const call = request(
+      `${origin}${pathname}.berth/enter`,
+      { method: 'POST', rejectUnauthorized: false, headers: { 'content-type': 'application/json', origin } },
+      (answer) => {
+        answer.resume()
+        resolve(answer.statusCode ?? 0)
+      },
+    )
+    call.on('error', reject)
+    call.end(JSON.stringify({ link: hash.slice(1), name }))
+  })
+}

@@ -1,44 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { chromium, type BrowserContext, type Page } from '@playwright/test'
 import type { HistoryEntry, System, Workspace } from '../main/core/api.ts'
-import { expect, picture, test as base, workbench, type Berth } from './app.ts'
-
-/** A browser that is not ours, as a person has one. */
-const test = base.extend<{ browsing: BrowserContext }>({
-  // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of what a fixture needs
-  browsing: async ({}, use) => {
-    const browser = await chromium.launch({
-      executablePath: process.env['BERTH_CHROMIUM']!,
-      args: [
-        // What a change of the network has cut off is loaded again, as it is where a person looks on.
-        '--enable-auto-reload',
-        // Chromium refuses its sandbox to root, and to root alone.
-        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-      ],
-    })
-    await use(await browser.newContext())
-    await browser.close()
-  },
-})
-
-async function ask<Answer>({ api }: Berth, method: string, path: string, body?: unknown): Promise<Answer> {
-  const answer = await api(method, path, body)
-  expect(answer.ok, `${method} ${path}`).toBe(true)
-  return (await answer.json()) as Answer
-}
-
-async function untilIn(berth: Berth, id: string, state: Workspace['display_status']): Promise<void> {
-  await expect
-    .poll(
-      async () => {
-        const { display_status, operation } = await ask<Workspace>(berth, 'GET', `/workspaces/${id}`)
-        return [display_status, operation]
-      },
-      { timeout: 120_000 },
-    )
-    .toEqual([state, 'NONE'])
-}
+import { expect, picture, workbench, type Berth } from './app.ts'
+import { ask, follow, go, test, untilIn } from './browsing.ts'
 
 /** A workspace that was made and put to sleep. */
 async function asleep(berth: Berth, name: string): Promise<Workspace> {
@@ -47,32 +11,6 @@ async function asleep(berth: Berth, name: string): Promise<Workspace> {
   await ask(berth, 'POST', `/workspaces/${id}:stop`)
   await untilIn(berth, id, 'STANDBY')
   return ask<Workspace>(berth, 'GET', `/workspaces/${id}`)
-}
-
-/**
- * Goes to an address; again when a container that came up meanwhile has changed this machine's network, at which Chromium gives up
- * whatever it was loading.
- */
-async function go(page: Page, address: () => string | Promise<string>): Promise<void> {
-  for (;;)
-    try {
-      await page.goto(await address(), { waitUntil: 'commit' })
-      return
-    } catch (error) {
-      const said = String(error)
-      if (/ERR_NETWORK_CHANGED|chrome-error:/.test(said)) continue
-      // The page has gone on by itself already.
-      if (said.includes('is interrupted by another navigation')) return
-      throw error
-    }
-}
-
-/** Opens the link that signs a browser in to a workspace. */
-async function follow(berth: Berth, browsing: BrowserContext, id: string, path: string): Promise<Page> {
-  const page = await browsing.newPage()
-  const link = (): Promise<{ url: string }> => ask(berth, 'POST', `/workspaces/${id}:open`, { path })
-  await go(page, async () => (await link()).url) // each is good for one visit
-  return page
 }
 
 const starts = async (berth: Berth, id: string): Promise<HistoryEntry[]> => {

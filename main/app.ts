@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import Docker from 'dockerode'
@@ -8,14 +9,14 @@ import { version } from '../package.json'
 import { createLocalArchives, initLocalArchives } from './archive-store/local-dir.ts'
 import { createCollector } from './collector/collector.ts'
 import type { Config } from './config.ts'
-import type { Workspace } from './core/api.ts'
+import type { Guest, Workspace } from './core/api.ts'
 import { AppError, errnoOf } from './core/errors.ts'
 import { parseArchiveKey } from './core/archive.ts'
 import { arm } from './core/failpoint.ts'
 import type { Level } from './core/state.ts'
 import { BLANK } from './core/workspace.ts'
-import { makeDataDir, readInstallation, readToken, writeInstallation } from './data-dir.ts'
-import { createAccountTable } from './db/accounts.ts'
+import { makeDataDir, readInstallation, readToken, replaceToken, writeInstallation } from './data-dir.ts'
+import { createAccountTable, type User } from './db/accounts.ts'
 import { createBackups, openOrRecover } from './db/backup.ts'
 import { createGarbageTable } from './db/garbage.ts'
 import { createHistoryTable } from './db/history.ts'
@@ -23,8 +24,9 @@ import { lockDataDir } from './db/open.ts'
 import { createWorkspaceTable } from './db/workspaces.ts'
 import { createBus } from './events/bus.ts'
 import { createLive } from './events/live.ts'
-import { workspaceOrigin, workspacePath } from './gateway/address.ts'
-import { createGateway } from './gateway/gateway.ts'
+import { portOrigin, workspaceOrigin, workspacePath } from './gateway/address.ts'
+import { CODE, createGateway } from './gateway/gateway.ts'
+import { createOwnFront } from './gateway/own-front.ts'
 import { createLocalDir, initLocalDir } from './home-store/local-dir.ts'
 import { createRoutes } from './http/api.ts'
 import { createEventHub } from './http/events.ts'
@@ -35,9 +37,12 @@ import { createLog } from './log.ts'
 import { homeKey } from './reconciler/observe.ts'
 import { createReconciler } from './reconciler/reconciler.ts'
 import { createDockerRunner } from './runner/docker.ts'
+import { createAccounts } from './service/accounts.ts'
 import { createFound } from './service/found.ts'
+import { createPasswords } from './service/passwords.ts'
 import { createSessions, PRINTED_CODE_MS } from './service/sessions.ts'
 import { createWorkspaceService } from './service/workspaces.ts'
+import { createSharing } from './sharing.ts'
 import { createActivity } from './ttl/activity.ts'
 import { createTtl } from './ttl/ttl.ts'
 
@@ -47,19 +52,26 @@ const CLOSE_MS = 3_000
 const STOP_MS = 60_000
 /** How long removing what another user has made in a home may take. */
 const ERASE_MS = 600_000
+/** Sessions that have expired are looked for this often. */
+const SWEEP_MS = 60_000
 /** Whose files a home has when Berth runs as root: `coder` of the image. */
 const UNPRIVILEGED = { uid: 1000, gid: 1000 }
 
 /** A running control plane, as its two hosts (the desktop shell, the headless command) use it. */
 export interface ControlPlane {
   url: string
-  token: string
+  /** The installation's token as it is now. */
+  token: () => string
   /** The dashboard's address with which a browser signs in, once; good for an hour. */
   signInUrl: () => string
   /** The address with which a window of the desktop's own user enters a workspace, once. */
   entryUrl: (id: string) => string
   /** The desktop's own workspaces, now and after each change. */
   watch: (listener: (workspaces: Workspace[]) => void) => () => void
+  /** Guests who ask to be let in to one of these. */
+  onRing: (listener: (workspace: Workspace, guest: Guest) => void) => () => void
+  allow: (guestId: string) => void
+  deny: (guestId: string) => void
   desire: (id: string, state: Level) => void
   close: () => Promise<void>
 }
@@ -97,20 +109,44 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     garbage.remove([...garbage.all().keys()]) // since when anything is garbage is not known any more
   }
   const newId = (): string => ulid().toLowerCase()
-  const accounts = createAccountTable(db)
+  const accountTable = createAccountTable(db)
   const named = readInstallation(config.data_dir)
-  const owner = accounts.ensureOwner({ id: named?.owner_id ?? newId(), name: userName() }, now())
-  const installation = named?.id ?? accounts.fact('installation', randomBytes(8).toString('hex'))
+  const owner = accountTable.ensureOwner({ id: named?.owner_id ?? newId(), name: userName() }, now())
+  const installation = named?.id ?? accountTable.fact('installation', randomBytes(8).toString('hex'))
   if (!named) writeInstallation(config.data_dir, { id: installation, owner_id: owner.id })
-  const token = readToken(config.data_dir)
-  const sessions = createSessions({ accounts, owner, token, now })
+  let token = readToken(config.data_dir)
+  const sessions = createSessions({
+    accounts: accountTable,
+    owner,
+    token,
+    now,
+    onEnd(ids) {
+      for (const id of ids) expel(`session:${id}`)
+    },
+  })
+  const accounts = createAccounts({
+    table: accountTable,
+    workspaces: table,
+    sessions,
+    passwords: createPasswords(),
+    owner,
+    newId,
+    now,
+  })
+
+  const front = createOwnFront({
+    port: () => server.port(),
+    sessions,
+    bearerOf,
+    enter: (user: User, id) => workspaces.enter(user, id),
+  })
 
   const identity = identityOf(process.platform, process.getuid?.(), process.getgid?.())
   /** Makes a store, once: what is missing later was lost. */
   async function once(what: string, root: string, make: (root: string) => Promise<void>): Promise<void> {
-    if (accounts.fact(`${what}:${root}`, 'new') !== 'new') return
+    if (accountTable.fact(`${what}:${root}`, 'new') !== 'new') return
     await make(root)
-    accounts.setFact(`${what}:${root}`, 'made')
+    accountTable.setFact(`${what}:${root}`, 'made')
   }
   await once('home-store', config.home_store, (root) => makeStore(root, initLocalDir, 'home store'))
   const archivesDir = join(config.data_dir, 'archives')
@@ -124,6 +160,8 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     runDir: join(config.data_dir, 'run'),
     identity,
     upstream: config.upstream,
+    sources: [config.home_store, archivesDir],
+    proxyUri: front.portTemplate,
     image: config.image,
   })
   const homeStore = createLocalDir({
@@ -164,6 +202,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     live,
     defaults,
     homePath: homeStore.pathOf,
+    sharing: (id) => sharing.shares.sharing(id),
     trashMs,
     enqueue: reconciler.enqueue,
     newId,
@@ -171,7 +210,8 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   })
   const found = createFound({
     table,
-    isUser: (id) => accounts.user(id) !== undefined,
+    isUser: (id) => accountTable.user(id) !== undefined,
+    isKeeper: accounts.isKeeper,
     homes: homeStore.found,
     observeHome: homeStore.observe,
     homePath: homeStore.pathOf,
@@ -212,24 +252,43 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   const backups = createBackups({ db, dir: backupsDir, now, log })
 
   const events = createEventHub({ bus, live, workspaces, runId: randomBytes(4).toString('hex') })
+  const problem = (response: ServerResponse, error: unknown): void => sendProblem(response, error, log)
   const gateway = createGateway({
-    port: () => server.port(),
-    bearerUser(request) {
-      const bearer = bearerOf(request)
-      return bearer === undefined ? undefined : sessions.bearerUser(bearer)
-    },
-    cookieUser: sessions.workspaceUser,
-    redeem: sessions.redeem,
-    enter: workspaces.enter,
     upstream: runner.upstream,
     wake: (row) => void workspaces.wishFor(row, 'RUNNING', 'VISIT'),
     act: workspaces.act,
     begin: activity.begin,
     doubt: reconciler.enqueue,
-    serveEvents: (user, id, request, response) => events.serve(user, id, request, response),
-    sendProblem: (response, error) => sendProblem(response, error, log),
+    serveEvents: ({ row, visitor, isOwner }, request, response) =>
+      events.glimpse(row.id, isOwner ? 'owner' : 'guest', visitor, request, response),
+    sendProblem: problem,
+    onVisitor: (id, visitor) => sharing.visited(id, visitor),
+    now,
     log,
   })
+  /** Ends all connections of a visitor. */
+  function expel(visitor: string): void {
+    gateway.expel(visitor)
+    events.expel(visitor)
+  }
+  const sharing = createSharing({
+    config,
+    db,
+    row: table.get,
+    enter: workspaces.enter,
+    bus,
+    gateway: () => gateway,
+    expel,
+    sendProblem: problem,
+    newId,
+    now,
+    log,
+  })
+  if (recovered) {
+    // What a backup knows may have been ended since.
+    accountTable.removeAllSessions()
+    sharing.shares.endAll()
+  }
   bus.subscribe((news) => {
     const row = news.kind === 'workspace' ? table.get(news.id) : undefined
     if (!row) return
@@ -239,10 +298,16 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     if (ends) gateway.disconnect(row.id)
   })
 
-  const entryUrl = (id: string, path: string, code: string): string => {
-    const url = new URL(workspaceOrigin(id, server.port()) + workspacePath(id) + path)
-    url.searchParams.set('berth-code', code)
-    return url.href
+  const portUrl = (id: string, port: number): string => `${portOrigin(id, port, server.port())}/`
+  function entryUrl(id: string, port: number | null, path: string, code: string): string {
+    const editor = workspaceOrigin(id, server.port()) + workspacePath(id)
+    const [address = '', ...fragment] = path.split('#')
+    // Byte for byte: what a server makes of its query is its own affair.
+    const query = `${address.includes('?') ? '&' : '?'}${CODE}=${code}`
+    return [
+      (port === null ? editor : portOrigin(id, port, server.port())) + address + query,
+      ...fragment,
+    ].join('#')
   }
   const facts = {
     version,
@@ -254,16 +319,42 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     trash_days: config.trash_days,
     recovered,
   }
-  const { logTail } = runner
-  const routes = createRoutes({ workspaces, found, sessions, events, live, entryUrl, logTail, facts })
-  const api = createRouter({ routes, authenticate: sessions.requireUser, log })
-  const server = createHttpServer({ api, gateway, rendererDir, log })
+  const { logTail, listening, risks } = runner
+  const routes = createRoutes({
+    workspaces,
+    shares: sharing.shares,
+    found,
+    sessions,
+    accounts,
+    newToken: () => (token = replaceToken(config.data_dir)),
+    rotate: sharing.rotate,
+    events,
+    live,
+    entryUrl,
+    portUrl,
+    listening,
+    risks,
+    logTail,
+    facts,
+  })
+  const api = createRouter({ routes, authenticate: sessions.requirePrincipal, log })
+  const server = createHttpServer({ api, gateway, front, rendererDir, log })
+  /** A session whose windows are open is in use. */
+  function sweepSessions(): void {
+    try {
+      sessions.sweep((id) => gateway.connections(`session:${id}`) > 0)
+    } catch (error) {
+      log.warn({ err: error }, 'could not end what has expired')
+    }
+  }
+  const sweeping = setInterval(sweepSessions, SWEEP_MS)
 
   async function close(): Promise<void> {
-    gateway.close()
+    clearInterval(sweeping)
+    const unreachable = Promise.all([server.close(), sharing.close(), gateway.close()])
     events.close()
     ttl.close()
-    await server.close()
+    await unreachable
     const ended = Promise.all([reconciler.stop(), collector.close(), backups.close()])
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, CLOSE_MS))])
     db.close()
@@ -272,8 +363,8 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   }
 
   try {
-    const port = await listen(server.listen, config.port, Number(accounts.fact('port', '0')))
-    accounts.setFact('port', String(port))
+    const port = await listen(server.listen, config.port, Number(accountTable.fact('port', '0')))
+    accountTable.setFact('port', String(port))
   } catch (error) {
     await close()
     throw error
@@ -293,21 +384,35 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   ttl.start()
   collector.start()
   backups.start()
+  sharing.start()
   const url = `http://127.0.0.1:${server.port()}`
+  /** Of the desktop's own user, entered from no other session. */
+  const scopeOf = (workspaceId: string | null) => ({
+    userId: owner.id,
+    parentId: null,
+    workspaceId,
+    port: null,
+  })
   log.info({ url, dataDir: config.data_dir, version }, 'ready')
 
   return {
     url,
-    token,
-    signInUrl: () =>
-      `${url}/#code=${sessions.issueCode({ userId: owner.id, workspaceId: null }, PRINTED_CODE_MS)}`,
-    entryUrl: (id) => entryUrl(id, '/', sessions.issueCode({ userId: owner.id, workspaceId: id })),
+    token: () => token,
+    signInUrl: () => `${url}/#code=${sessions.issueCode(scopeOf(null), PRINTED_CODE_MS)}`,
+    entryUrl: (id) => entryUrl(id, null, '/', sessions.issueCode(scopeOf(id))),
     watch(listener) {
       listener(workspaces.all(owner))
       return bus.subscribe((news) => {
         if (news.kind === 'workspace') listener(workspaces.all(owner))
       })
     },
+    onRing: (listener) =>
+      bus.subscribe((news) => {
+        const rung = news.kind === 'ring' ? workspaces.announced(news.id) : undefined
+        if (news.kind === 'ring' && rung?.ownerId === owner.id) listener(rung.workspace, news.guest)
+      }),
+    allow: (guestId) => void sharing.shares.allow(owner, guestId),
+    deny: (guestId) => sharing.shares.expel(owner, guestId),
     desire: (id, state) => void workspaces.desire(owner, id, state),
     close() {
       watching.close()

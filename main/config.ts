@@ -22,6 +22,10 @@ const settings = z.strictObject({
   archive_ttl_seconds: z.coerce.number().int().min(0).default(86_400),
   keep_archives: z.coerce.number().int().min(1).max(100).default(3),
   trash_days: z.coerce.number().min(0).max(3_650).default(7),
+  share_address: z
+    .ipv4()
+    .optional()
+    .describe('The address of this machine on which shares are served; left out: the one that leads out.'),
   upstream: z.enum(['auto', 'port']).default('auto'),
   label: z
     .string()

@@ -1,7 +1,16 @@
-import { chmodSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { makeDataDir, readInstallation, readToken, writeInstallation } from './data-dir.ts'
+import { makeDataDir, readInstallation, readToken, replaceToken, writeInstallation } from './data-dir.ts'
 import { tempDir } from './testing/temp-dir.ts'
 
 let dir: string
@@ -49,7 +58,7 @@ describe('the data directory', () => {
   })
 })
 
-describe('E13 the token', () => {
+describe('E13: the token', () => {
   beforeEach(() => makeDataDir(dir))
   const path = (): string => join(dir, 'token')
 
@@ -66,6 +75,27 @@ describe('E13 the token', () => {
     writeFileSync(`${path()}.new`, 'what a crash left')
     expect(readToken(dir)).toBe(readToken(dir))
     expect(readdirSync(dir).filter((name) => name.startsWith('token'))).toEqual(['token'])
+  })
+
+  test('is replaced by another, whole and for this user alone', () => {
+    const old = readToken(dir)
+    const held = openSync(path(), 'r')
+    writeFileSync(`${path()}.new`, 'what a crash left', { mode: 0o644 })
+    const token = replaceToken(dir)
+    expect(Buffer.from(token, 'base64url')).toHaveLength(32)
+    expect(token).not.toBe(old)
+    expect(readToken(dir)).toBe(token)
+    expect(modeOf(path())).toBe('600')
+    expect(readdirSync(dir).filter((name) => name.startsWith('token'))).toEqual(['token'])
+    expect(readFileSync(held, 'utf8').trim(), 'the old file was not written into').toBe(old)
+    closeSync(held)
+  })
+
+  test('that cannot be replaced stays', () => {
+    const token = readToken(dir)
+    mkdirSync(join(`${path()}.new`, 'in the way'), { recursive: true })
+    expect(() => replaceToken(dir)).toThrow()
+    expect(readToken(dir)).toBe(token)
   })
 
   test.each([0o644, 0o640, 0o604, 0o660, 0o666, 0o610])(

@@ -75,7 +75,7 @@ function writeWhole(path: string, line: string): void {
  */
 export function readToken(dir: string): string {
   const path = join(dir, 'token')
-  if (!existsSync(path)) writeWhole(path, randomBytes(32).toString('base64url'))
+  if (!existsSync(path)) replaceToken(dir)
   // Windows has no such bits; there the directory's rights protect it.
   if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
     throw new AppError('INVALID_INPUT', `${path} may be read by others`, {
@@ -84,5 +84,12 @@ export function readToken(dir: string): string {
   const token = readFileSync(path, 'utf8').trim()
   if (token.length < 32)
     throw new AppError('INVALID_INPUT', `${path} holds no token`, { hint: `Remove it: rm ${path}` })
+  return token
+}
+
+/** Makes another token, and keeps it in place of the one until now; returns it. */
+export function replaceToken(dir: string): string {
+  const token = randomBytes(32).toString('base64url')
+  writeWhole(join(dir, 'token'), token)
   return token
 }

@@ -1,12 +1,22 @@
 /** The desktop app: the control plane with a window, a tray, and a window per workspace. */
 import { join } from 'node:path'
-import { Menu, app, dialog, ipcMain, type BrowserWindow, type IpcMainInvokeEvent } from 'electron'
+import {
+  Menu,
+  Notification,
+  app,
+  dialog,
+  ipcMain,
+  type BrowserWindow,
+  type IpcMainInvokeEvent,
+} from 'electron'
 import { startControlPlane, type ControlPlane } from './app.ts'
 import { readConfig, type Config } from './config.ts'
 import type { Workspace } from './core/api.ts'
 import { AppError } from './core/errors.ts'
 import { makeDataDir } from './data-dir.ts'
+import { createDoorbell } from './shell/doorbell.ts'
 import { createMainWindow } from './shell/main-window.ts'
+import { denyByDefault } from './shell/security.ts'
 import { createTray } from './shell/tray.ts'
 import { createWorkspaceWindows } from './shell/workspace-windows.ts'
 
@@ -32,6 +42,7 @@ try {
 }
 
 async function run(config: Config): Promise<void> {
+  denyByDefault(app)
   const plane = await startControlPlane(config, join(here, '../renderer'))
   let workspaces: Workspace[] = []
   let quitting = false
@@ -76,11 +87,26 @@ async function run(config: Config): Promise<void> {
     quit: () => app.quit(),
   })
   setMenu(main)
+  const answer = (how: 'allow' | 'deny', guestId: string): void => {
+    try {
+      plane[how](guestId)
+    } catch (error) {
+      refused('The guest could not be answered', error)
+    }
+  }
+  const doorbell = createDoorbell({
+    make: (options) => new Notification(options),
+    show,
+    allow: (guestId) => answer('allow', guestId),
+    deny: (guestId) => answer('deny', guestId),
+  })
+  if (Notification.isSupported()) plane.onRing(doorbell.ring)
   plane.watch((now) => {
     const before = workspaces
     workspaces = now
     for (const { id } of before) if (!known(id)) void windows.remove(id)
     tray.update(now)
+    doorbell.update(now)
   })
 
   /** @throws unless the dashboard in the main window asks. */
@@ -89,13 +115,14 @@ async function run(config: Config): Promise<void> {
     if (sender !== main.webContents || senderFrame !== mainFrame || senderFrame.origin !== plane.url)
       throw new Error('not allowed')
   }
-  ipcMain.handle('open-workspace', (event, id: unknown) => {
+  ipcMain.handle('open-workspace', (event, id: unknown, ...more: unknown[]) => {
     onlyDashboard(event)
-    if (!known(id)) throw new Error('There is no such workspace')
-    windows.open(String(id))
+    if (typeof id !== 'string' || more.length > 0 || !known(id)) throw new Error('There is no such workspace')
+    windows.open(id)
   })
-  ipcMain.handle('sign-in', (event) => {
+  ipcMain.handle('sign-in', (event, ...more: unknown[]) => {
     onlyDashboard(event)
+    if (more.length > 0) throw new Error('Nothing more is needed for that')
     signIn()
   })
 

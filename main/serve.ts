@@ -22,7 +22,7 @@ async function main(): Promise<void> {
     process.once(signal, () => {
       void plane.close().then(() => process.exit(0))
     })
-  process.stdout.write(`${JSON.stringify({ url: plane.url, token: plane.token, pid: process.pid })}\n`)
+  process.stdout.write(`${JSON.stringify({ url: plane.url, token: plane.token(), pid: process.pid })}\n`)
 }
 
 main().catch((error: unknown) => {

@@ -7,7 +7,7 @@ import { OpenPage } from './features/open/open-page.tsx'
 import { SignInPage } from './features/sign-in/sign-in-page.tsx'
 import { WorkspacesPage } from './features/workspaces/workspaces-page.tsx'
 import { without, type Fragment } from './fragment.ts'
-import { end } from './store/session.ts'
+import { end, tokenOf } from './store/session.ts'
 import { NOTHING_KNOWN, reduce } from './store/workspaces.ts'
 
 export function App({ open }: { open: Fragment['open'] }) {
@@ -28,17 +28,17 @@ export function App({ open }: { open: Fragment['open'] }) {
     }
     return <OpenPage target={target} onLeave={leave} />
   }
-  return <Live key={current.token} token={current.token} />
+  return <Live key={current.user?.id} />
 }
 
 /** The dashboard, with the stream that feeds it for as long as it is shown. */
-function Live({ token }: { token: string }) {
+function Live() {
   const { session, workspaces } = useServices()
   const system = useLoadedSystem()
 
   useEffect(() => {
     const stream = openStream({
-      token,
+      token: () => tokenOf(session.getState()) ?? '',
       onEvent: (event) => workspaces.setState((state) => reduce(state, event)),
       onConnection: (connection) => workspaces.setState({ connection }),
       onUnauthorized: (refused) => end(session, refused),
@@ -54,7 +54,7 @@ function Live({ token }: { token: string }) {
       stream.close()
       workspaces.setState(NOTHING_KNOWN, true)
     }
-  }, [token, session, workspaces])
+  }, [session, workspaces])
 
   return (
     <SystemContext value={system}>

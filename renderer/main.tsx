@@ -4,7 +4,7 @@ import { createClient } from './api/client.ts'
 import { App } from './app.tsx'
 import { ServicesContext } from './context.ts'
 import { readFragment, without } from './fragment.ts'
-import { begin, createSession, end, tokenOf } from './store/session.ts'
+import { begin, createSession, end, follow, tokenOf } from './store/session.ts'
 import { createWorkspaces } from './store/workspaces.ts'
 import './styles/index.css'
 
@@ -25,8 +25,10 @@ const client = createClient({
 })
 // In the desktop app a session that has ended is followed by another, with nothing to type.
 session.subscribe((now, before) => {
-  if (now.status === 'signed-out' && before.status === 'signed-in') void window.berth?.signIn()
+  const hadOne = before.status === 'signed-in' || fragment.code === null
+  if (now.status === 'signed-out' && hadOne) void window.berth?.signIn()
 })
+window.addEventListener('storage', () => void follow(session, client))
 void begin(session, client, fragment.code)
 
 const root = document.getElementById('root')

@@ -1,7 +1,7 @@
 /** Every sentence a person reads, in one place. */
 import { BECAUSE } from '../main/core/reasons.ts'
 import type { Operation, Outcome, Status } from '../main/core/state.ts'
-import type { Found, Progress, Transition } from '../main/core/api.ts'
+import type { Found, Progress, Share, Transition } from '../main/core/api.ts'
 import { ago, ahead, bytes, count, decimal, duration, memory } from './format.ts'
 
 const DAY_MS = 86_400_000
@@ -89,6 +89,7 @@ export const messages = {
     remove: 'Delete',
     cancel: 'Cancel',
     dismiss: 'Dismiss',
+    share: 'Share',
   },
 
   list: {
@@ -189,6 +190,8 @@ export const messages = {
     tabs: {
       overview: 'Overview',
       settings: 'Settings',
+      sharing: 'Sharing',
+      ports: 'Ports',
       archives: 'Archives',
       history: 'History',
       log: 'Log',
@@ -232,6 +235,9 @@ export const messages = {
     more: 'Image and limits',
     moreHint: 'These take effect when it starts next.',
     missing: 'This cannot be empty.',
+    sudo: 'Allow sudo inside',
+    sudoHint:
+      'Programs inside can become root of the container. That weakens the wall between the workspace and this computer. It takes effect when it starts next.',
     saved: 'Saved',
     keepAwake: 'Keep awake',
     keepAwakeHint: 'Whatever goes on inside, it does not go to sleep by itself.',
@@ -240,6 +246,88 @@ export const messages = {
     forever: 'Until I let it sleep',
     letSleep: 'Let it sleep',
   },
+
+  sharing: {
+    means:
+      'Whoever you let in works in this workspace as you do, with all its files and a terminal: they can run any program in it, with every key and sign-in that it holds. They reach no other workspace and nothing else of Berth.',
+    shared: (many: number) => {
+      if (many === 0) return 'Shared · nobody in'
+      return many === 1 ? 'Shared · 1 guest in' : `Shared · ${count(many)} guests in`
+    },
+    unreachable: 'Shared, but guests cannot reach it now',
+    who: 'Who may come in',
+    modes: {
+      DOORBELL: { label: 'Ask me first', hint: 'They say a name, and you allow or deny.' },
+      LINK: { label: 'Anyone with the link', hint: 'Also whoever it was passed on to.' },
+    } satisfies Record<Share['mode'], { label: string; hint: string }>,
+    howLong: 'For how long',
+    lifetimes: {
+      hour: { label: '1 hour' },
+      hours8: { label: '8 hours' },
+      day: { label: '1 day' },
+      stopped: { label: 'Until I stop it' },
+    },
+    wakes: 'Guests may wake it',
+    wakesHint: 'Otherwise, while it sleeps, they wait until you start it.',
+    ports: 'Ports guests may reach',
+    portsNone: 'None',
+    portsHint: 'Of servers inside, such as 3000, 5173.',
+    portsWrong: 'At most 20 numbers from 1 to 65535, such as 3000, 5173.',
+    listening: 'Listening now',
+    link: 'Link for your guest',
+    qr: 'QR code of the link',
+    once: (mode: Share['mode']) =>
+      `It is shown only this once: Berth does not keep it. ${
+        mode === 'LINK' ? 'Whoever has it can come in.' : 'Whoever has it can ring at your door.'
+      }`,
+    copy: 'Copy link',
+    done: 'Done',
+    another: 'New link',
+    links: 'Links',
+    address: 'Served at',
+    nowhere: 'Nowhere now',
+    fingerprint: 'Fingerprint',
+    fingerprintHint:
+      'Of the certificate that vouches for this address. If a guest’s browser warns, read it to them: they must see the same.',
+    made: (when: string) => `Made ${when}`,
+    ends: (milliseconds: number, when: string) =>
+      milliseconds > 0 ? `ends in ${ahead(milliseconds)} (${when})` : 'ends now',
+    endsNever: 'until you stop it',
+    stop: 'Stop sharing',
+    guests: 'Guests',
+    nobody: 'Nobody has come in by this link.',
+    since: (when: string) => `since ${when}`,
+    here: 'here now',
+    away: 'away',
+    throwOut: 'Throw out',
+    throwOutOf: (name: string) => `Throw out ${name}`,
+  },
+
+  doorbell: {
+    label: 'At the door',
+    asks: (address: string, workspace: string) => `(${address}) asks to enter ${workspace}`,
+    allow: 'Allow',
+    deny: 'Deny',
+    answer: {
+      allow: (name: string) => `Allow ${name}`,
+      deny: (name: string) => `Deny ${name}`,
+    },
+    title: (many: number) =>
+      many === 1 ? 'Somebody asks to enter – Berth' : `${count(many)} ask to enter – Berth`,
+  },
+
+  ports: {
+    port: (port: number) => `Port ${port}`,
+    copy: 'Copy address',
+    copyOf: (port: number) => `Copy address of port ${port}`,
+    openOf: (port: number) => `Open port ${port}`,
+    asleep: 'It is not running',
+    asleepHint: 'While it runs, the servers inside are listed here.',
+    none: 'Nothing is listening',
+    noneHint: 'Start a server in a terminal inside; it appears here by itself and opens in your browser.',
+  },
+
+  copy: { done: 'Copied', failed: 'Copying failed' },
 
   archives: {
     none: 'No archive yet. One is made when the workspace is archived.',
@@ -339,6 +427,12 @@ export const messages = {
 
   signIn: {
     title: 'Sign in to Berth',
+    name: 'Name',
+    nameMissing: 'Your name comes first.',
+    password: 'Password',
+    passwordMissing: 'The password comes first.',
+    byToken: 'Use the token instead',
+    byPassword: 'Use a password instead',
     text: 'Berth printed an address when it started. Open that address and you are signed in.',
     or: 'Or paste the token from the file',
     tokenFile: 'token',
@@ -349,6 +443,64 @@ export const messages = {
     wrong: 'That is not the token. Copy the whole content of the file and try again.',
     usedLink: 'That link was already used or is too old. Sign in with the token, or start from a new link.',
     ended: 'Your session has ended. Please sign in again.',
+  },
+
+  account: {
+    menu: 'Account',
+    signedInAs: 'Signed in as',
+    accounts: 'Accounts…',
+    changePassword: 'Change password…',
+    setPassword: 'Set a password…',
+    rotate: 'Rotate everything…',
+    signOut: 'Sign out',
+    title: 'Accounts',
+    text: 'Each account has workspaces of its own, which no other account can see or enter. Its person signs in with a name and a password, in a browser on this computer.',
+    none: 'There are no accounts.',
+    desktop: 'signed in by the desktop app',
+    workspaces: (many: number) =>
+      many === 0 ? 'no workspaces' : many === 1 ? '1 workspace' : `${count(many)} workspaces`,
+    noPassword: 'no password',
+    hasPassword: 'has a password',
+    password: 'Set password',
+    passwordOf: (name: string) => `Set the password of ${name}`,
+    remove: 'Remove',
+    removeOf: (name: string) => `Remove ${name}`,
+    add: 'New account',
+    name: 'Name',
+    newPassword: 'Password',
+    passwordHint: 'At least 8 characters.',
+    current: 'Current password',
+    next: 'New password',
+    again: 'New password again',
+    addSubmit: 'Add',
+    nameMissing: 'Give it a name.',
+    nameTooLong: 'At most 64 characters.',
+    passwordShort: 'At least 8 characters.',
+    passwordLong: 'At most 200 characters.',
+    passwordOther: 'The two are not alike.',
+    currentMissing: 'The current password comes first.',
+    ownTitle: 'Change password',
+    passwordTitle: (name: string) => `Password of ${name}`,
+    passwordText: (name: string) =>
+      `It takes the place of the one that ${name} has, if any. Tell it to ${name} in person.`,
+    ends: 'Your other sessions end.',
+    removeTitle: (name: string) => `Remove the account of ${name}?`,
+    removeText: 'Its sessions end and nobody can sign in with that name any more.',
+    removeKept: 'An account that still has workspaces, also in the trash, is not removed.',
+  },
+
+  rotate: {
+    title: 'Rotate everything?',
+    text: 'For when somebody may know a secret that they should not. Berth makes all its secrets anew, and these end at once:',
+    ends: [
+      'All sessions in browsers, this one too; here you stay signed in.',
+      'The token in the file: the file has a new one then.',
+      'Addresses that sign in once and have not been used.',
+      'Every share, with its link and its guests.',
+      'The certificate that guests were asked to trust; they will be asked again.',
+    ],
+    stays: 'Running workspaces go on, and nothing of their files is touched. Passwords stay as they are.',
+    submit: 'Rotate everything',
   },
 
   open: {

@@ -1,5 +1,5 @@
 /** Values for tests. */
-import type { Workspace } from '../main/core/api.ts'
+import type { Guest, Share, Sharing, Workspace } from '../main/core/api.ts'
 
 const AT = '2026-11-21T10:00:00.000Z'
 
@@ -16,6 +16,7 @@ export function aWorkspace(part: Partial<Workspace> = {}): Workspace {
     archive_ttl_seconds: 86_400,
     busy_shield: true,
     busy_cap_seconds: 43_200,
+    sudo: false,
     home_path: null,
     status: 'STANDBY',
     status_since: AT,
@@ -32,10 +33,47 @@ export function aWorkspace(part: Partial<Workspace> = {}): Workspace {
     next_transition: null,
     keep_awake_until: null,
     activity: { connections: 0, kept_awake_by: null },
+    sharing: null,
     deleted_at: null,
     last_access_at: AT,
     created_at: AT,
     updated_at: AT,
+    ...part,
+  }
+}
+
+export function aGuest(part: Partial<Guest> = {}): Guest {
+  return {
+    id: '01kccccccccccccccccccccccc',
+    name: 'Ada',
+    address: '192.168.1.7',
+    state: 'IN',
+    since: AT,
+    connections: 1,
+    ...part,
+  }
+}
+
+export function aShare(part: Partial<Share> = {}): Share {
+  return {
+    id: '01kbbbbbbbbbbbbbbbbbbbbbbb',
+    mode: 'DOORBELL',
+    wakes: false,
+    ports: [],
+    created_at: AT,
+    expires_at: null,
+    guests: [],
+    ...part,
+  }
+}
+
+export function aSharing(part: Partial<Sharing> = {}): Sharing {
+  return {
+    url: 'https://192.168.1.2:43111/w/01kaaaaaaaaaaaaaaaaaaaaaaa/',
+    ports: [],
+    problem: null,
+    fingerprint: Array<string>(32).fill('A1').join(':'),
+    shares: [aShare()],
     ...part,
   }
 }

@@ -41,6 +41,7 @@ const describable = {
   archive_ttl_seconds: ttl,
   busy_shield: z.boolean().describe('Whether work inside holds off an idle stop.'),
   busy_cap_seconds: ttl.min(60).describe('For how many seconds it does so at most.'),
+  sudo: z.boolean().describe('Whether programs inside may become root of the container.'),
 }
 
 export const createWorkspace = z.strictObject(describable).partial().required({ name: true })
@@ -104,6 +105,75 @@ export const activity = z.object({
 })
 export type Activity = z.infer<typeof activity>
 
+export const port = z.int().min(1).max(65_535)
+
+export const SHARE_MODES = ['LINK', 'DOORBELL'] as const
+const shareMode = z
+  .enum(SHARE_MODES)
+  .describe('LINK: anyone with the link comes in. DOORBELL: they say a name, and the owner lets them in.')
+
+/** Somebody who came by a link. */
+export const guest = z.object({
+  id: workspaceId,
+  name: z.string(),
+  address: z.string().describe('Where they come from.'),
+  state: z.enum(['RINGING', 'IN']),
+  since: time,
+  connections: z.int().describe('WebSockets and answers in flight: 0 while they are away.'),
+})
+export type Guest = z.infer<typeof guest>
+
+/** One link to a workspace, for people on the local network. The link itself is told once, when it is made. */
+export const share = z.object({
+  id: workspaceId,
+  mode: shareMode,
+  wakes: z.boolean().describe('Whether guests wake the workspace.'),
+  ports: z.array(port).describe('Ports of servers inside that guests may reach.'),
+  created_at: time,
+  expires_at: time.nullable().describe('Null: until it is stopped.'),
+  guests: z.array(guest),
+})
+export type Share = z.infer<typeof share>
+
+/** How a workspace is served on the local network. */
+export const sharing = z.object({
+  url: z.string().nullable().describe('Where guests come in; null while it cannot be served.'),
+  ports: z.array(z.object({ port, url: z.string() })).describe('Where servers inside are reached by guests.'),
+  problem: z.string().nullable().describe('Why it cannot be served.'),
+  fingerprint: z.string().describe("SHA-256 of the certificate of Berth's own certificate authority."),
+  shares: z.array(share),
+})
+export type Sharing = z.infer<typeof sharing>
+
+export const createShare = z.strictObject({
+  mode: shareMode,
+  wakes: z.boolean().default(false),
+  ports: z.array(port).max(20).default([]),
+  expires_in_seconds: z
+    .int()
+    .min(60)
+    .max(30 * 86_400)
+    .nullable()
+    .describe('Null: until it is stopped.'),
+})
+export type CreateShare = z.input<typeof createShare>
+export const patchShare = z.strictObject({ wakes: z.boolean(), ports: z.array(port).max(20) }).partial()
+export type PatchShare = z.infer<typeof patchShare>
+export const shareList = z.object({ items: z.array(share) })
+export const shared = z.object({
+  share,
+  link: z.string().describe('Hand it to a guest. It is told this once: only its hash is kept.'),
+})
+export type Shared = z.infer<typeof shared>
+
+/** A server inside a workspace. */
+export const listening = z.object({
+  port,
+  url: z.string().describe('Where it is reached in a browser of somebody who may enter.'),
+})
+export type Listening = z.infer<typeof listening>
+export const listeningList = z.object({ items: z.array(listening) })
+
 export const workspace = z.object({
   id: workspaceId,
   ...describable,
@@ -123,6 +193,7 @@ export const workspace = z.object({
   next_transition: transition.nullable(),
   keep_awake_until: time.nullable(),
   activity,
+  sharing: sharing.nullable().describe('Null: not shared.'),
   deleted_at: time.nullable(),
   last_access_at: time,
   created_at: time,
@@ -230,20 +301,54 @@ export const system = z.object({
     .describe(
       'When the database was lost at this start: the backup it came from, and where what was left of it lies.',
     ),
+  risks: z
+    .array(z.object({ message: z.string(), hint: z.string() }))
+    .describe('What of the engine weakens isolation.'),
   disk: z.object({ free_bytes: z.int(), total_bytes: z.int() }),
 })
 export type System = z.infer<typeof system>
 
+const password = z.string().min(8).max(200)
+const accountName = z.string().trim().min(1).max(64)
+
 export const login = z.union([
   z.strictObject({ token: z.string().max(200) }),
   z.strictObject({ code: z.string().max(200) }),
+  z.strictObject({ name: z.string().max(64), password: z.string().max(200) }),
 ])
-export const user = z.object({ id: z.string(), name: z.string() })
+export const user = z.object({
+  id: z.string(),
+  name: z.string(),
+  desktop: z.boolean().describe("The desktop's own user, who keeps the accounts."),
+})
+export type User = z.infer<typeof user>
+
+/** Somebody with workspaces of their own on this machine. */
+export const account = z.object({
+  ...user.shape,
+  has_password: z.boolean(),
+  workspaces: z.int().describe('How many they have, those in the trash included.'),
+  created_at: time,
+})
+export type Account = z.infer<typeof account>
+export const accountList = z.object({ items: z.array(account) })
+export const createAccount = z.strictObject({ name: accountName, password })
+export const patchAccount = z
+  .strictObject({
+    name: accountName,
+    password,
+    current_password: z.string().max(200).describe("Of who has one and is not the desktop's own user."),
+  })
+  .partial()
+export type PatchAccount = z.infer<typeof patchAccount>
 export const session = z.object({ user })
 export const signedIn = z.object({ session_token: z.string(), expires_at: time, user })
 export type SignedIn = z.infer<typeof signedIn>
 export const openWorkspace = z
-  .strictObject({ path: z.string().max(4_000).startsWith('/').describe('Where to go inside the workspace.') })
+  .strictObject({
+    path: z.string().max(4_000).startsWith('/').describe('Where to go inside the workspace.'),
+    port: port.describe('The server inside that is to be opened, instead of the editor.'),
+  })
   .partial()
   .optional()
 export const opened = z.object({ url: z.string().describe('Good for one visit, within a minute.') })
@@ -269,6 +374,8 @@ export interface ServerEvents {
   state_changed: Workspace
   progress: { id: string; progress: Progress | null }
   error: { id: string; error_info: ErrorInfo }
+  /** Somebody with a link asks to be let in. */
+  ring: { id: string; guest: Guest }
   /** It is going to be put to sleep soon, unless somebody keeps it awake. */
   warning: { id: string; transition: Transition }
   home_store: { problem: Trouble | null }

@@ -6,12 +6,22 @@ export const ERRORS = {
   // Requests
   INVALID_INPUT: [400, 'The request is not valid', 'Correct the fields named in the message.'],
   UNAUTHENTICATED: [401, 'Sign in first', 'Send "Authorization: Bearer <token>", or sign in.'],
+  WRONG_PASSWORD: [401, 'The name or the password is wrong', 'Check both, or ask who keeps the accounts.'],
+  TOO_MANY_TRIES: [429, 'Too many failed tries', 'Wait as long as the message says.'],
   FORBIDDEN: [403, 'Not allowed', 'Ask the owner of this workspace.'],
   HOST_NOT_ALLOWED: [403, 'This address is not served here', 'Use the address that Berth printed.'],
   NOT_FOUND: [404, 'Not found', 'Check the address.'],
   METHOD_NOT_ALLOWED: [405, 'Method not allowed', 'See /api/v1/openapi.json.'],
   PAYLOAD_TOO_LARGE: [413, 'The request is too large', 'Send less.'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'The body must be JSON', 'Send "Content-Type: application/json".'],
+  NAME_TAKEN: [409, 'The name is taken', 'Choose another.'],
+  ACCOUNT_IN_USE: [
+    409,
+    'The account still has workspaces',
+    'Delete its workspaces first, those in the trash too: nothing that somebody made is removed with an account.',
+  ],
+  SHARE_OVER: [403, 'This link is no longer good', 'Ask who gave it to you for a new one.'],
+  NOT_LET_IN: [403, 'You were not let in', 'Ask who gave you the link.'],
   BEING_DELETED: [409, 'This workspace is being deleted', 'Create a new one.'],
   NOT_NOW: [409, 'This cannot be done now', 'Look at the state of the workspace, and try again.'],
   NOT_RUNNING: [503, 'The workspace is not running', 'Open it in a browser or start it, then try again.'],
@@ -90,6 +100,11 @@ export const ERRORS = {
     'Another Berth is using this data directory',
     'Use the one that is open, or another --data-dir.',
   ],
+  LAN_UNAVAILABLE: [
+    503,
+    'There is no local network',
+    'Connect this machine to a network, or name its address with --share-address.',
+  ],
   PORT_UNAVAILABLE: [409, 'The port cannot be used', 'Name another with --port, or end what uses it.'],
   NOT_SUPPORTED: [501, 'Not available in this version', 'Use a newer version of Berth.'],
 } as const satisfies Record<string, readonly [status: number, title: string, hint: string]>
@@ -100,12 +115,19 @@ export type ErrorCode = keyof typeof ERRORS
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly hint: string
+  /** When the same may be tried again, where that is known. */
+  readonly retryAfterSeconds: number | undefined
 
-  constructor(code: ErrorCode, message?: string, options?: { hint?: string; cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message?: string,
+    options?: { hint?: string; cause?: unknown; retryAfterSeconds?: number },
+  ) {
     super(message ?? ERRORS[code][1], options?.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'AppError'
     this.code = code
     this.hint = options?.hint ?? ERRORS[code][2]
+    this.retryAfterSeconds = options?.retryAfterSeconds
   }
 }
 

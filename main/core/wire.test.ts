@@ -9,7 +9,12 @@ const progress: Progress = {
   done_bytes: null,
   total_bytes: null,
 }
-const moment = { progress, transition: null, activity: { connections: 0, kept_awake_by: null } }
+const moment = {
+  progress,
+  transition: null,
+  activity: { connections: 0, kept_awake_by: null },
+  sharing: null,
+}
 const shown = (operation: 'NONE' | 'STARTING') =>
   toWire(rowOf(idOf(1), { operation }), moment, (key) => key).progress
 

@@ -1,4 +1,4 @@
-import type { Activity, Progress, Transition, Workspace } from './api.ts'
+import type { Activity, Progress, Sharing, Transition, Workspace } from './api.ts'
 import { whyNow } from './reasons.ts'
 import { describedBy, failuresOf, type WorkspaceRow } from './workspace.ts'
 
@@ -9,6 +9,7 @@ export interface Moment {
   progress: Progress | null
   transition: Transition | null
   activity: Activity
+  sharing: Sharing | null
 }
 
 /** A row as the API tells it; `homePath` says where a home store key is on this machine. */
@@ -16,6 +17,7 @@ export function toWire(row: WorkspaceRow, moment: Moment, homePath: (key: string
   const archived = row.status === 'PENDING' && row.archiveKey !== null
   return {
     ...describedBy(row),
+    sudo: row.sudo,
     home_path: row.homeStoreKey === null || row.archiveKey !== null ? null : homePath(row.homeStoreKey),
     status: row.status,
     status_since: iso(row.statusSince),
@@ -36,6 +38,7 @@ export function toWire(row: WorkspaceRow, moment: Moment, homePath: (key: string
     next_transition: moment.transition,
     keep_awake_until: row.keepAwakeUntil === null ? null : iso(row.keepAwakeUntil),
     activity: moment.activity,
+    sharing: moment.sharing,
     deleted_at: row.deletedAt === null ? null : iso(row.deletedAt),
     last_access_at: iso(row.lastAccessAt),
     created_at: iso(row.createdAt),

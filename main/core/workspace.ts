@@ -23,6 +23,8 @@ export interface Wishes {
   restoreKey: string | null
   /** A deleted one need not wait in the trash. */
   purge: boolean
+  /** Programs inside may become root of the container. */
+  sudo: boolean
 }
 
 /** What was last seen of it; the reconciler writes it. */
@@ -75,6 +77,7 @@ export const BLANK = {
   memo: '',
   busyShield: true,
   busyCapSeconds: 12 * 3_600,
+  sudo: false,
   keepAwakeUntil: null,
   desiredState: 'RUNNING',
   cause: 'CREATED',

@@ -1,17 +1,36 @@
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { memoryDb } from '../testing/plane.ts'
-import { ALICE } from '../testing/rows.ts'
-import { createAccountTable, type AccountTable } from './accounts.ts'
+import { ALICE, BOB, idOf, rowOf } from '../testing/rows.ts'
+import { createAccountTable, type AccountTable, type Session } from './accounts.ts'
+import type { Db } from './open.ts'
+import { createWorkspaceTable } from './workspaces.ts'
 
+let db: Db
 let accounts: AccountTable
-beforeEach(() => void (accounts = createAccountTable(memoryDb())))
+beforeEach(() => {
+  db = memoryDb()
+  accounts = createAccountTable(db)
+})
 
 const hash = (n: number): Buffer => Buffer.alloc(32, n)
-const session = (expiresAt: number, workspaceId: string | null = null) => ({
+const OF_ALICE: Session = {
+  id: 's',
   userId: ALICE.id,
-  workspaceId,
-  expiresAt,
-})
+  parentId: null,
+  workspaceId: null,
+  port: null,
+  createdAt: 0,
+  renewedAt: 0,
+  seenAt: 0,
+  expiresAt: 1_000,
+}
+/** Adds the session `s<n>` with the token of that number. */
+function add(n: number, change: Partial<Session> = {}): string {
+  const id = `s${n}`
+  accounts.addSession(hash(n), { ...OF_ALICE, id, ...change })
+  return id
+}
+const left = (): string[] => db.prepare('SELECT id FROM sessions ORDER BY id').pluck().all() as string[]
 
 test('a user of a known name is the one who had it first', () => {
   expect(accounts.ensureUser({ id: 'other', name: ALICE.name }, 5)).toEqual(ALICE)
@@ -25,26 +44,96 @@ test('the owner is who it was the first time, also by another name', () => {
   expect(accounts.user('another')).toBeUndefined()
 })
 
-test('a session is good until it expires, and not at that moment', () => {
-  accounts.addSession(hash(1), session(1_000), 0)
-  expect(accounts.session(hash(1), 999)).toEqual(session(1_000))
-  expect(accounts.session(hash(1), 1_000)).toBeUndefined()
-  expect(accounts.session(hash(2), 0)).toBeUndefined()
+describe('an account', () => {
+  const carol = { id: idOf(7), name: 'carol', passwordHash: 'x', createdAt: 7 }
+
+  test('is listed as it was added and changed', () => {
+    accounts.addAccount(carol)
+    expect(accounts.accounts().at(-1)).toEqual(carol)
+    accounts.changeAccount(carol.id, { name: 'Carol' })
+    accounts.changeAccount(carol.id, { passwordHash: 'y' })
+    expect(accounts.accounts().at(-1)).toEqual({ ...carol, name: 'Carol', passwordHash: 'y' })
+    expect(accounts.user(carol.id)).toEqual({ id: carol.id, name: 'Carol' })
+    expect(accounts.accounts()[0]).toEqual({ ...ALICE, passwordHash: null, createdAt: 0 })
+  })
+
+  test('goes with its sessions, and leaves its rows to the heir', () => {
+    accounts.addAccount(carol)
+    add(1, { userId: carol.id })
+    add(2)
+    createWorkspaceTable(db).insert(rowOf(idOf(1), { ownerId: carol.id }))
+    createWorkspaceTable(db).insert(rowOf(idOf(2), { ownerId: BOB.id }))
+    accounts.removeAccount(carol.id, ALICE.id)
+    expect(accounts.user(carol.id)).toBeUndefined()
+    expect(left()).toEqual(['s2'])
+    expect([1, 2].map((n) => createWorkspaceTable(db).get(idOf(n))?.ownerId)).toEqual([ALICE.id, BOB.id])
+  })
 })
 
-test('expired sessions go when a new one is made, the others stay', () => {
-  accounts.addSession(hash(1), session(1_000), 0)
-  accounts.addSession(hash(2), session(5_000), 0)
-  accounts.addSession(hash(3), session(9_000), 2_000)
-  expect([1, 2, 3].map((n) => accounts.session(hash(n), 0) !== undefined)).toEqual([false, true, true])
-})
+describe('a session', () => {
+  test('is good until it expires or idles, and not at that moment', () => {
+    const id = add(1, { seenAt: 500 })
+    const session = { ...OF_ALICE, id, seenAt: 500 }
+    expect(accounts.session(hash(1), 999, 499)).toEqual({ ...session, isNewest: true })
+    expect(accounts.session(hash(1), 1_000, 499)).toBeUndefined()
+    expect(accounts.session(hash(1), 999, 500)).toBeUndefined()
+    expect(accounts.session(hash(2), 0, -1)).toBeUndefined()
+    expect(accounts.sessionById(id)).toEqual(session)
+  })
 
-test('a session that was removed is gone, no other is', () => {
-  accounts.addSession(hash(1), session(1_000, 'w'), 0)
-  accounts.addSession(hash(2), session(1_000), 0)
-  accounts.removeSession(hash(1))
-  expect(accounts.session(hash(1), 0)).toBeUndefined()
-  expect(accounts.session(hash(2), 0)).toEqual(session(1_000))
+  test('has a new token once it is renewed, and the one before for a while', () => {
+    const id = add(1)
+    accounts.renewSession(id, hash(2), 100, 160)
+    const good = (n: number, at: number): boolean => accounts.session(hash(n), at, -1) !== undefined
+    expect([1, 2].map((n) => accounts.session(hash(n), 100, -1)?.isNewest)).toEqual([false, true])
+    expect([good(2, 100), good(1, 159), good(1, 160), good(2, 160)]).toEqual([true, true, false, true])
+    expect(accounts.sessionById(id)).toMatchObject({ renewedAt: 100, seenAt: 100, createdAt: 0 })
+    accounts.renewSession(id, hash(3), 110, 170)
+    expect([good(1, 111), good(2, 111), good(3, 111)]).toEqual([false, true, true])
+  })
+
+  test('that is used is seen, and so is all above it, and nothing else', () => {
+    add(1)
+    add(2, { parentId: 's1' })
+    add(3, { parentId: 's2' })
+    add(4, { parentId: 's1' })
+    accounts.seeSession('s3', 50)
+    expect([1, 2, 3, 4].map((n) => accounts.sessionById(`s${n}`)?.seenAt)).toEqual([50, 50, 50, 0])
+    expect(accounts.unseenSessions(49)).toEqual(['s4'])
+  })
+
+  test('is removed with all below it, and no other is', () => {
+    add(1)
+    add(2, { parentId: 's1' })
+    add(3, { parentId: 's2' })
+    add(4)
+    expect(accounts.removeSession('s2').sort()).toEqual(['s2', 's3'])
+    expect(left()).toEqual(['s1', 's4'])
+    expect(accounts.removeSession('s2')).toEqual([])
+    expect(accounts.removeAllSessions().sort()).toEqual(['s1', 's4'])
+    expect(left()).toEqual([])
+  })
+
+  test('of a user goes, but for one and what is below that', () => {
+    add(1)
+    add(2, { parentId: 's1' })
+    add(3)
+    add(4, { parentId: 's3' })
+    add(5, { userId: BOB.id })
+    expect(accounts.removeSessionsOf(ALICE.id, 's1').sort()).toEqual(['s3', 's4'])
+    expect(left()).toEqual(['s1', 's2', 's5'])
+    expect(accounts.removeSessionsOf(ALICE.id, '').sort()).toEqual(['s1', 's2'])
+    expect(left()).toEqual(['s5'])
+  })
+
+  test('that is stale goes with what is below it, the others stay', () => {
+    add(1, { seenAt: 100 })
+    add(2, { seenAt: 100, parentId: 's1', expiresAt: 5_000 })
+    add(3, { seenAt: 100, expiresAt: 5_000 })
+    add(4, { seenAt: 10, expiresAt: 5_000 })
+    expect(accounts.removeStaleSessions(1_000, 10).sort()).toEqual(['s1', 's2', 's4'])
+    expect(left()).toEqual(['s3'])
+  })
 })
 
 test('a fact keeps its first value until it is set', () => {

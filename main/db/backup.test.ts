@@ -81,7 +81,7 @@ function killed(workspaces: number): void {
     import { openDb } from ${module('open.ts')}
     import { createWorkspaceTable } from ${module('workspaces.ts')}
     const db = openDb(${JSON.stringify(path)})
-    db.exec("INSERT OR IGNORE INTO users VALUES ('${ALICE.id}', '${ALICE.name}', 0)")
+    db.exec("INSERT OR IGNORE INTO users (id, name, created_at) VALUES ('${ALICE.id}', '${ALICE.name}', 0)")
     const row = ${JSON.stringify(rowOf('ID', { memo: 'x'.repeat(500) }))}
     for (let n = 1; n <= ${workspaces}; n++) createWorkspaceTable(db).insert({ ...row, id: 'w' + n })
     process.kill(process.pid, 'SIGKILL')`
@@ -448,7 +448,7 @@ describe('D6 backups', () => {
     fill(db, 200)
     db.pragma('wal_checkpoint(TRUNCATE)')
     db.close()
-    scribble(path, 8 * 4_096, 100_000)
+    scribble(path, 32 * 4_096, 100_000) // behind the schema
     db = openDb(path)
     await expect(create().run()).rejects.toThrow()
     expect(backups()).toEqual(before)

@@ -65,7 +65,7 @@ describe('D1 on every open, not only on the first', () => {
 
   test('a reference to nothing is refused', () => {
     const db = open(newDbPath())
-    const insert = db.prepare("INSERT INTO sessions VALUES (x'00', 'nobody', NULL, 0, 0)")
+    const insert = db.prepare("INSERT INTO shares VALUES ('s', 'nowhere', x'00', 'LINK', 0, '[]', 0, NULL)")
     expect(() => insert.run()).toThrow(/FOREIGN KEY/)
   })
 })
@@ -91,7 +91,7 @@ describe('migrations', () => {
   const second = 'CREATE TABLE later (x TEXT) STRICT; INSERT INTO later SELECT name FROM users'
   const withUser = (path: string): void => {
     const db = openDb(path)
-    db.exec("INSERT INTO users VALUES ('u', 'alice', 0)")
+    db.exec("INSERT INTO users (id, name, created_at) VALUES ('u', 'alice', 0)")
     db.close()
   }
   const backups = (path: string): string[] =>
@@ -165,6 +165,7 @@ describe('migrations', () => {
     const old = openDb(path, MIGRATIONS.slice(0, 1))
     old.exec(`
       INSERT INTO users VALUES ('u', 'alice', 0);
+      INSERT INTO sessions VALUES (x'00', 'u', NULL, 0, 9000000000000);
       INSERT INTO workspaces VALUES
         ('w1', 'u', 'Notes', '', '', 'image:1', 2, 1024, 300, 86400, 'STANDBY', 3, NULL, 10, 20,
           'STANDBY', 'NONE', 'op', 'users/u/workspaces/w1/home', NULL, NULL, 0, NULL, NULL, NULL, 30),
@@ -172,7 +173,12 @@ describe('migrations', () => {
           'DELETED', 'NONE', 'op', 'users/u/workspaces/w2/home', 'w2/op/home.tar.zst', NULL, 0, NULL, NULL, NULL, 30)`)
     old.close()
 
-    const table = createWorkspaceTable(open(path))
+    const db = open(path)
+    const table = createWorkspaceTable(db)
+    expect(db.prepare('SELECT id, name, password_hash FROM users').all()).toEqual([
+      { id: 'u', name: 'alice', password_hash: null },
+    ])
+    expect(db.prepare('SELECT * FROM sessions').all(), 'those of before are over').toEqual([])
     expect(table.get('w1')).toEqual({
       id: 'w1',
       ownerId: 'u',
@@ -191,6 +197,7 @@ describe('migrations', () => {
       keepAwakeUntil: null,
       restoreKey: null,
       purge: false,
+      sudo: false,
       wish: 3,
       deletedAt: null,
       createdAt: 10,
@@ -227,8 +234,10 @@ describe('migrations', () => {
         }
       }
       openDb(${JSON.stringify(path)}).close()`
-    return spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: import.meta.dirname })
-      .signal
+    const options = { cwd: import.meta.dirname, encoding: 'utf8' } as const
+    const ended = spawnSync(process.execPath, ['--input-type=module', '-e', script], options)
+    if (ended.signal === null && ended.status !== 0) throw new Error(ended.stderr)
+    return ended.signal
   }
 
   test.each(MIGRATIONS.map((_, version) => version))(
@@ -242,7 +251,7 @@ describe('migrations', () => {
       for (let done = false; !done; kills++) {
         const path = newDbPath()
         const old = openDb(path, MIGRATIONS.slice(0, version))
-        if (version > 0) old.exec("INSERT INTO users VALUES ('u', 'alice', 0)")
+        if (version > 0) old.exec("INSERT INTO users (id, name, created_at) VALUES ('u', 'alice', 0)")
         old.close()
         done = killedAfter(path, kills) !== 'SIGKILL'
         const db = openDb(path)

@@ -23,6 +23,7 @@ const COLUMNS = {
   keepAwakeUntil: 'keep_awake_until',
   restoreKey: 'restore_key',
   purge: 'purge',
+  sudo: 'sudo',
   wish: 'wish',
   deletedAt: 'deleted_at',
   createdAt: 'created_at',
@@ -48,7 +49,8 @@ const SELECT = `SELECT ${FIELDS.map((field) => `${COLUMNS[field]} AS ${field}`).
 function toRow(record: unknown): WorkspaceRow {
   const row = record as Record<keyof WorkspaceRow, Column>
   const errorInfo = row.errorInfo === null ? null : (JSON.parse(String(row.errorInfo)) as ErrorInfo)
-  return { ...row, errorInfo, busyShield: row.busyShield === 1, purge: row.purge === 1 } as WorkspaceRow
+  const flags = { busyShield: row.busyShield === 1, purge: row.purge === 1, sudo: row.sudo === 1 }
+  return { ...row, errorInfo, ...flags } as WorkspaceRow
 }
 
 function toColumn(value: unknown): Column {

@@ -8,7 +8,7 @@ import type WebSocket from 'ws'
 import type { Workspace } from '../core/api.ts'
 import { launch } from '../testing/containers.ts'
 import { useBench, type Plane } from '../testing/harness.ts'
-import { send } from '../testing/send.ts'
+import { connect, send, type Answer, type Ask } from '../testing/send.ts'
 import { stays, until } from '../testing/until.ts'
 
 const bench = useBench()
@@ -26,6 +26,20 @@ beforeAll(async () => {
   workspace = await plane.running()
   id = workspace.id
 })
+
+const portHostOf = (port: number): string => `${port}--${plane.hostOf(id)}`
+/** Asks a server on a port, with the token. */
+const onPort = (port: number, path: string, ask: Ask = {}): Promise<Answer> =>
+  send(plane.url + path, {
+    ...ask,
+    host: portHostOf(port),
+    headers: { authorization: `Bearer ${plane.token}`, ...ask.headers },
+  })
+/** The code with which a browser enters a server on a port. */
+async function entryOf(port: number): Promise<{ code: string }> {
+  const { url } = await plane.call<{ url: string }>('POST', `/workspaces/${id}:open`, { port })
+  return { code: new URL(url).searchParams.get('berth-code')! }
+}
 
 const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex')
 
@@ -93,7 +107,7 @@ describe('a WebSocket', () => {
     expect(await plane.connect(id, options)).toBe(403)
   })
 
-  test('code-server itself takes our word for the origin, and nobody elses', async () => {
+  test('P3: code-server itself takes our word for the origin, and nobody elses', async () => {
     // Were the client's X-Forwarded-Host passed on, code-server would refuse its right origin.
     const socket = await opened(plane.connect(id, { origin: plane.url, headers: forwarded('evil.example') }))
     socket.terminate()
@@ -122,11 +136,110 @@ describe('much data', () => {
          response.end(hash.digest('hex'))
        }).listen(9000)`,
     )
-    await until('the receiver listens', async () => (await plane.visit(id, '/proxy/9000/')).status === 200)
+    await until('the receiver listens', async () => (await onPort(9000, '/')).status === 200)
     const data = randomBytes(LARGE)
     const pieces = Array.from({ length: 64 }, (_, n) => data.subarray(n * 2 ** 20, (n + 1) * 2 ** 20))
     for (const body of [data, Readable.from(pieces)])
-      expect((await plane.visit(id, '/proxy/9000/', { method: 'PUT', body })).text).toBe(sha256(data))
+      expect((await onPort(9000, '/', { method: 'PUT', body })).text).toBe(sha256(data))
+  })
+})
+
+describe('a server on a port', () => {
+  const PORT = 9100
+  const origin = (): string => `http://${portHostOf(PORT)}`
+
+  // On loopback alone, as most of them listen; it tells what it sees, redirects, and echoes by WebSocket.
+  beforeAll(async () => {
+    await launch(
+      docker,
+      id,
+      `const server = require('http').createServer((request, response) => {
+         if (request.url === '/absolute') return response.writeHead(302, { Location: 'http://localhost:${PORT}/login?x' }).end()
+         if (request.url === '/relative') return response.writeHead(302, { Location: '/login?x' }).end()
+         response.setHeader('Set-Cookie', 'theirs=1; Path=/')
+         response.end(JSON.stringify({ url: request.url, headers: request.headers }))
+       })
+       server.on('upgrade', (request, socket) => {
+         const accept = require('crypto').createHash('sha1')
+           .update(request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64')
+         socket.write('HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\nSec-WebSocket-Accept: ' + accept + '\\r\\n\\r\\n')
+         socket.on('error', () => undefined)
+         socket.once('data', (frame) => {
+           const said = frame.subarray(6, 6 + (frame[1] & 127)).map((byte, i) => byte ^ frame[2 + (i % 4)])
+           const text = request.url + ' ' + Buffer.from(said)
+           socket.write(Buffer.concat([Buffer.from([0x81, text.length]), Buffer.from(text)]))
+         })
+       })
+       server.listen(${PORT}, '127.0.0.1')`,
+    )
+    await until('it listens', async () => (await onPort(PORT, '/')).status === 200)
+  })
+
+  test('is at the root of its own origin, for a browser that was in the editor', async () => {
+    const editor = await signedInCookie()
+    const host = portHostOf(PORT)
+    const sent = await send(`${plane.url}/a%20b/?x=%2F`, { host, headers: NAVIGATION })
+    const { pathname, search } = new URL(sent.headers.location!)
+    const led = await send(plane.url + pathname + search, {
+      host: plane.hostOf(id),
+      headers: { ...NAVIGATION, cookie: editor },
+    })
+    const entry = new URL(led.headers.location!)
+    expect(entry.origin).toBe(origin())
+    const entered = await send(plane.url + entry.pathname + entry.search, { host, headers: NAVIGATION })
+    const cookie = entered.headers['set-cookie']![0]!.split(';')[0]!
+    const { pathname: path, search: query, origin: where } = new URL(entered.headers.location!, origin())
+    expect(where).toBe(origin())
+    const there = await send(plane.url + path + query, {
+      host,
+      headers: { ...NAVIGATION, cookie: `${cookie}; mine=1` },
+    })
+    const seen = JSON.parse(there.text) as { url: string; headers: Record<string, string> }
+    expect(seen.url).toBe('/a%20b/?x=%2F')
+    expect(seen.headers).toMatchObject({ host, cookie: 'mine=1' })
+    expect(there.headers['set-cookie']).toEqual(['theirs=1; Path=/'])
+    expect((await send(`${plane.url}/`, { host, headers: { cookie: editor } })).status).toBe(401)
+  })
+
+  test.each(['/absolute', '/relative'])('P12: stays there when it redirects (%s)', async (path) => {
+    expect((await onPort(PORT, path)).headers.location).toBe('/login?x')
+  })
+
+  test('speaks by WebSocket with its own pages', async () => {
+    const { code } = await entryOf(PORT)
+    const host = portHostOf(PORT)
+    const entered = await send(`${plane.url}/?berth-code=${code}`, { host, headers: NAVIGATION })
+    const headers = { cookie: entered.headers['set-cookie']![0]!.split(';')[0]! }
+    const socket = await opened(connect(`${plane.url}/hmr?a`, { host, headers, origin: origin() }))
+    const answered = once(socket, 'message')
+    socket.send('hello')
+    expect(String((await answered)[0])).toBe('/hmr?a hello')
+    socket.terminate()
+    for (const other of [`http://${plane.hostOf(id)}`, plane.url, EVIL])
+      expect(await connect(`${plane.url}/hmr`, { host, headers, origin: other }), other).toBe(403)
+  })
+
+  test('on which nobody listens is told of in words', async () => {
+    const page = await onPort(9101, '/', { headers: NAVIGATION })
+    expect(page).toMatchObject({ status: 502, text: expect.stringContaining('port 9101') as string })
+  })
+
+  test('is where the editor says that it is', async () => {
+    const { text } = await plane.visit(id, '/?folder=/home/coder', { headers: { accept: 'text/html' } })
+    expect(text).toContain(`http://{{port}}--${id}.localhost:${new URL(plane.url).port}/`)
+    expect((await plane.visit(id, `/proxy/${PORT}/`)).status).toBe(404)
+    const headers = { cookie: await signedInCookie(), authorization: '' }
+    const moved = await plane.visit(id, `/proxy/${PORT}/x?y`, {
+      host: plane.hostOf(id),
+      headers: { ...NAVIGATION, ...headers },
+    })
+    expect(moved).toMatchObject({ status: 302, headers: { location: `${origin()}/x?y` } })
+  })
+
+  test('P1: sees the headers of a published port’s secret as little as ours', async () => {
+    const { headers } = JSON.parse((await onPort(PORT, '/')).text) as { headers: Record<string, string> }
+    expect(JSON.stringify(headers)).not.toMatch(/berth-|code-server-session|Bearer/)
+    expect(headers).not.toHaveProperty('authorization')
   })
 })
 

@@ -1,31 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { AppError } from '../core/errors.ts'
+import { AppError, ERRORS } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Upstream } from '../core/upstream.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
-import { workspaceOrigin, workspacePath, type Address } from './address.ts'
-import { ACTIONS, MAY, gate, wakes, type Action } from './gate.ts'
-import { COOKIE, cookieOf } from './headers.ts'
+import { pathOf, portPath } from './address.ts'
+import { createConnections } from './connections.ts'
+import type { Front, Target, Ticket, Visit } from './front.ts'
+import { ACTIONS, MAY, gate, wakes, type Action, type Gate } from './gate.ts'
 import { sendPage, type Page } from './pages.ts'
-import { createSockets, proxyRequest, proxyUpgrade, refuseUpgrade } from './proxy.ts'
+import { proxyRequest, proxyUpgrade, refuseUpgrade, type Hop } from './proxy.ts'
+import { isNavigation, isUnasked, isVisit, valuesOf } from './requests.ts'
 import { sendWaitingPage } from './waiting-page.ts'
 
-export type Target = Extract<Address, { kind: 'workspace' }>
-
 /** The query parameter that holds a one-time code, exchanged for the cookie on first use. */
-const CODE = 'berth-code'
-const EVENTS_PATH = '/.berth/events'
+export const CODE = 'berth-code'
+/** Below it, on every origin, is what the gateway answers itself. */
+const OURS = '/.berth/'
 
-export interface GatewayDeps<User> {
-  port: () => number
-  /** Who a bearer token or a workspace cookie names. */
-  bearerUser: (request: IncomingMessage) => User | undefined
-  cookieUser: (cookie: string, id: string) => User | undefined
-  /** Exchanges a code for the value of the workspace cookie. */
-  redeem: (code: string, id: string) => { token: string; expiresAt: number } | undefined
-  /** @throws {AppError} NOT_FOUND, FORBIDDEN */
-  enter: (user: User, id: string) => WorkspaceRow
+export interface GatewayDeps {
   upstream: (id: string) => Upstream | undefined
   /** Wishes it running for somebody who opened it. */
   wake: (row: WorkspaceRow) => void
@@ -35,229 +29,332 @@ export interface GatewayDeps<User> {
   begin: (id: string, kind: 'socket' | 'request') => () => void
   /** Upstream did not answer: its state should be looked at. */
   doubt: (id: string) => void
-  serveEvents: (user: User, id: string, request: IncomingMessage, response: ServerResponse) => void
+  /** Streams what the waiting page shows. */
+  serveEvents: (visit: Visit, request: IncomingMessage, response: ServerResponse) => void
   sendProblem: (response: ServerResponse, error: unknown) => void
+  /** A visitor's number of open connections has become 0, or has stopped being 0. */
+  onVisitor: (workspaceId: string, visitor: string) => void
+  now: () => number
   log: Logger
 }
 
-/** `/w/<id>/…`: who is asking, may they enter, and where the workspace answers; or a page that says why not. */
-export function createGateway<User>(deps: GatewayDeps<User>) {
-  const sockets = createSockets()
+export type Gateway = ReturnType<typeof createGateway>
 
-  function handle(request: IncomingMessage, response: ServerResponse, target: Target): void {
-    const { id } = target
-    const navigation = isNavigation(request)
-    // A browser's pages live on the workspace's own origin, where they can reach nothing else.
-    if (!target.own && request.headers['sec-fetch-mode'] === 'navigate')
-      return redirect(response, workspaceOrigin(id, deps.port()) + fullPath(target))
-    if (target.own && exchangeCode(request, response, target)) return
-    const user = userOf(request, target)
-    if (user === undefined) return refuse(response, navigation, target, new AppError('UNAUTHENTICATED'))
-    let row: WorkspaceRow
+/**
+ * A workspace's editor, and the servers inside it: who is asking, may they enter, and where it answers; or a page that
+ * says why not. By what `front` somebody comes decides who they are.
+ */
+export function createGateway(deps: GatewayDeps) {
+  const connections = createConnections((workspaceId, visitor) =>
+    guarded(workspaceId, () => deps.onVisitor(workspaceId, visitor)),
+  )
+
+  function handle(front: Front, request: IncomingMessage, response: ServerResponse, target: Target): void {
     try {
-      row = deps.enter(user, id)
+      answer(front, request, response, target)
     } catch (error) {
-      return refuse(response, navigation, target, error)
+      refuse(front, request, response, target, error)
     }
-    if (target.path === '') return redirect(response, fullPath(target))
-    if (target.path === EVENTS_PATH && request.method === 'GET')
-      return deps.serveEvents(user, id, request, response)
-    const upstream = deps.upstream(id)
-    const state = gate(row, upstream !== undefined)
-    const action = request.method === 'POST' && ACTIONS.find((one) => target.path === `/.berth/${one}`)
-    if (action) return act(request, response, target, row, MAY[state].includes(action) && action)
-    if (navigation && wakes(row, state)) deps.wake(row)
-    if (state === 'proxy' && upstream) return forward(request, response, target, row, upstream)
-    if (state === 'deleting')
-      return refuse(response, navigation, target, new AppError('NOT_FOUND', 'The workspace is being deleted'))
-    if (!navigation) {
-      response.setHeader('Retry-After', '2')
-      return deps.sendProblem(
-        response,
-        new AppError('NOT_RUNNING', `The workspace is not running (${row.status})`),
-      )
-    }
-    sendWaitingPage(response, state, row, dashboard())
   }
 
-  /** `action`: false for one that has no place in the workspace's state. */
-  function act(
+  /** @throws {AppError} what is refused. */
+  function answer(front: Front, request: IncomingMessage, response: ServerResponse, target: Target): void {
+    // A browser's pages live on the workspace's own origin, where they can reach nothing else.
+    if (!target.own && request.headers['sec-fetch-mode'] === 'navigate')
+      return redirect(response, originOf(front, target) + pathOf(target))
+    if (target.own && exchangeCode(front, request, response, target)) return
+    const admitted = front.admit(request, target)
+    const visit = isUnasked(request) ? { ...admitted, mayWake: false } : admitted
+    const ticket = target.own && isVisit(request) ? front.renew?.(request, target) : undefined
+    if (ticket) {
+      setCookie(front, response, target, ticket)
+      return redirect(response, hereOf(front, target))
+    }
+    if (target.path === '') return redirect(response, pathOf(target))
+    const upstream = deps.upstream(target.id)
+    const state = gate(visit.row, upstream !== undefined)
+    if (target.path.startsWith(OURS)) return ours(front, request, response, target, visit, state)
+    if (target.port === null && toPort(front, request, response, target)) return
+    const navigation = isNavigation(request)
+    if (navigation) wakeFor(visit)
+    if (state === 'proxy' && upstream) return forward(front, request, response, target, visit, upstream)
+    if (state === 'deleting') throw new AppError('NOT_FOUND', 'The workspace is being deleted')
+    if (navigation) return wait(front, response, target, visit, state)
+    response.setHeader('Retry-After', '2')
+    deps.sendProblem(
+      response,
+      new AppError('NOT_RUNNING', `The workspace is not running (${visit.row.status})`),
+    )
+  }
+
+  function wakeFor({ row, mayWake }: Visit): void {
+    if (mayWake && wakes(row, gate(row, deps.upstream(row.id) !== undefined))) deps.wake(row)
+  }
+
+  function wait(
+    front: Front,
+    response: ServerResponse,
+    target: Target,
+    visit: Visit,
+    state: Exclude<Gate, 'deleting'>,
+  ): void {
+    sendWaitingPage(response, state, visit, target, visit.isOwner ? front.dashboard() : null)
+  }
+
+  /** What the gateway answers itself: the events and actions of its own pages, and the way to a port. */
+  function ours(
+    front: Front,
     request: IncomingMessage,
     response: ServerResponse,
     target: Target,
-    row: WorkspaceRow,
-    action: Action | false,
+    visit: Visit,
+    state: Gate,
   ): void {
+    const what = target.path.slice(OURS.length)
+    if (request.method === 'GET' && what === 'events') {
+      track(visit, response, 'events')
+      return deps.serveEvents(visit, request, response)
+    }
+    if (request.method === 'GET' && what === 'port' && target.port === null)
+      return enterPort(front, response, target, visit)
+    const action = ACTIONS.find((one) => what === one)
+    if (request.method !== 'POST' || !action) throw new AppError('NOT_FOUND')
     const site = request.headers['sec-fetch-site']
-    if (!originAllowed(request, target) || (site !== undefined && site !== 'same-origin'))
+    if (!originAllowed(front, request, target) || (site !== undefined && site !== 'same-origin'))
       throw new AppError('FORBIDDEN', 'Only the page of the workspace may do this')
-    if (!action) throw new AppError('NOT_NOW', `This cannot be done now (${row.status})`)
-    deps.act(row, action)
+    const may = visit.isOwner ? MAY[state] : visit.mayWake && wakes(visit.row, state) ? ['start'] : []
+    if (state === 'proxy' || !may.includes(action))
+      throw new AppError('NOT_NOW', `This cannot be done now (${visit.row.status})`)
+    deps.act(visit.row, action)
     response.writeHead(202, { 'Cache-Control': 'no-store', 'Content-Length': 0 }).end()
   }
 
-  function forward(
+  /** Leads who may be in the editor to the server on a port, with a code for its origin. */
+  function enterPort(front: Front, response: ServerResponse, { id, search }: Target, visit: Visit): void {
+    const query = new URLSearchParams(search)
+    const [digits, next] = [query.get('port') ?? '', query.get('next') ?? '/']
+    const port = /^[1-9]\d{0,4}$/.test(digits) ? Number(digits) : 0
+    const origin = port > 0 && port <= 65_535 ? front.originOf(id, port) : undefined
+    if (origin === undefined || !next.startsWith('/')) throw new AppError('NOT_FOUND')
+    const url = new URL(origin + next)
+    url.search += `${url.search === '' ? '?' : '&'}${CODE}=${front.issueCode(visit, port)}`
+    redirect(response, url.href)
+  }
+
+  /** What code-server would forward to a port never reaches it: such a server has an origin of its own. True when it has answered. */
+  function toPort(
+    front: Front,
     request: IncomingMessage,
     response: ServerResponse,
     { id, path, search }: Target,
-    row: WorkspaceRow,
+  ): boolean {
+    const to = portPath(path)
+    if (to === undefined) return false
+    const origin = to !== 'other' && isVisit(request) ? front.originOf(id, to.port) : undefined
+    if (to === 'other' || origin === undefined) throw new AppError('NOT_FOUND')
+    redirect(response, origin + to.path + search)
+    return true
+  }
+
+  function forward(
+    front: Front,
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target,
+    visit: Visit,
     upstream: Upstream,
   ): void {
-    proxyRequest(
-      request,
-      response,
-      { id, path: path + search, upstream },
-      {
-        // A failing request is no sign that somebody is at work.
-        answered: (status) => status < 400 && response.once('close', begin(id, 'request')),
-        failed(error) {
-          deps.doubt(id)
-          if (isNavigation(request)) sendWaitingPage(response, 'proxy', row, dashboard())
-          else deps.sendProblem(response, error)
-        },
+    const { id } = target
+    track(visit, response, 'answer')
+    const isEditor = target.port === null && target.path === '/' && request.method === 'GET'
+    const own = new RegExp(`http://\\{\\{port\\}\\}--${id}\\.localhost:\\d+/`, 'g')
+    proxyRequest(request, response, hopTo(front, request, target, upstream), {
+      // A failing request is no sign that somebody is at work.
+      answered: (status) => status < 400 && response.once('close', begin(id, 'request')),
+      failed(error) {
+        deps.doubt(id)
+        if (isNavigation(request)) wait(front, response, target, visit, 'proxy')
+        else deps.sendProblem(response, error)
       },
-    )
+      unheard() {
+        if (!isVisit(request)) return false
+        sendPage(response, nobodyOn(target.port))
+        return true
+      },
+      // The editor was told at its start where servers are found; by now, or for this visitor, that may be elsewhere.
+      rewrite: isEditor ? (html) => html.replace(own, () => front.portTemplate(id)) : undefined,
+    })
   }
 
-  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target): void {
-    const { id } = target
-    const { headers } = request
-    if (request.method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket')
-      return refuseUpgrade(socket, 400, 'Bad Request')
-    if (!originAllowed(request, target)) return refuseUpgrade(socket, 403, 'Forbidden')
-    const user = userOf(request, target)
-    if (user === undefined) return refuseUpgrade(socket, 401, 'Unauthorized')
-    let row: WorkspaceRow
+  function upgrade(
+    front: Front,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    target: Target,
+  ): void {
     try {
-      row = deps.enter(user, id)
+      const { id } = target
+      if (request.method !== 'GET' || request.headers.upgrade?.toLowerCase() !== 'websocket')
+        throw new AppError('INVALID_INPUT')
+      if (!originAllowed(front, request, target)) throw new AppError('FORBIDDEN')
+      const visit = front.admit(request, target)
+      const upstream = deps.upstream(id)
+      const state = gate(visit.row, upstream !== undefined)
+      if (state === 'deleting' || target.path.startsWith(OURS)) throw new AppError('NOT_FOUND')
+      if (target.port === null && portPath(target.path) !== undefined) throw new AppError('NOT_FOUND')
+      if (state !== 'proxy' || !upstream) throw new AppError('NOT_RUNNING')
+      track(visit, socket, 'socket')
+      proxyUpgrade(request, socket, head, hopTo(front, request, target, upstream), () => begin(id, 'socket'))
     } catch (error) {
-      const forbidden = error instanceof AppError && error.code === 'FORBIDDEN'
-      return forbidden ? refuseUpgrade(socket, 403, 'Forbidden') : refuseUpgrade(socket, 404, 'Not Found')
+      if (!(error instanceof AppError)) throw error
+      const [status] = ERRORS[error.code]
+      refuseUpgrade(socket, status, STATUS_CODES[status] ?? '')
     }
-    const upstream = deps.upstream(id)
-    const state = gate(row, upstream !== undefined)
-    if (state === 'deleting') return refuseUpgrade(socket, 404, 'Not Found')
-    if (state !== 'proxy' || !upstream) return refuseUpgrade(socket, 503, 'Service Unavailable')
-    const hop = { id, path: (target.path || '/') + target.search, upstream }
-    proxyUpgrade(request, socket, head, hop, { sockets, onOpen: () => begin(id, 'socket') })
   }
+
+  function hopTo(front: Front, request: IncomingMessage, target: Target, upstream: Upstream): Hop {
+    const { id, port, path, search } = target
+    return {
+      id,
+      port,
+      secure: front.secure,
+      // Its pages speak with their own server, by their own right.
+      theirs: port !== null && !front.isProgram(request),
+      path: (port === null ? path || '/' : `/proxy/${port}${path}`) + search,
+      upstream,
+    }
+  }
+
+  const track = (
+    { row, visitor }: Visit,
+    stream: Duplex | ServerResponse,
+    kind: 'socket' | 'answer' | 'events',
+  ) => connections.add({ workspaceId: row.id, visitor, kind, stream })
 
   /** Called by sockets, where whatever is thrown (the disk may be full) would end Berth. */
+  function guarded<Result>(id: string, note: () => Result): Result | undefined {
+    try {
+      return note()
+    } catch (error) {
+      deps.log.warn({ id, err: error }, 'could not note an access')
+      return undefined
+    }
+  }
+
   function begin(id: string, kind: 'socket' | 'request'): () => void {
-    const guarded = <Result>(note: () => Result): Result | undefined => {
-      try {
-        return note()
-      } catch (error) {
-        deps.log.warn({ id, err: error }, 'could not note an access')
-        return undefined
-      }
-    }
-    const end = guarded(() => deps.begin(id, kind))
+    const end = guarded(id, () => deps.begin(id, kind))
     return () => {
-      if (end) guarded(end)
+      if (end) guarded(id, end)
     }
-  }
-
-  /** On a workspace's origin a cookie counts too; on the plain one nothing that a browser adds by itself. */
-  function userOf(request: IncomingMessage, { id, own }: Target): User | undefined {
-    const byBearer = deps.bearerUser(request)
-    if (byBearer !== undefined || !own || isForeign(request)) return byBearer
-    const cookie = cookieOf(request.headers.cookie, COOKIE)
-    return cookie === undefined ? undefined : deps.cookieUser(cookie, id)
-  }
-
-  /** A page of another origin that uses the browser's cookie for more than a visit. */
-  function isForeign({ headers, method }: IncomingMessage): boolean {
-    const site = headers['sec-fetch-site']
-    const visit = headers['sec-fetch-mode'] === 'navigate' && method === 'GET'
-    return (site === 'cross-site' || site === 'same-site') && !visit
   }
 
   /** Exactly the origin that the request is sent to; none only from a client that is no browser and has a token. */
-  function originAllowed(request: IncomingMessage, { id, own }: Target): boolean {
-    const origins = request.rawHeaders.filter(
-      (_, i, all) => i % 2 === 1 && all[i - 1]!.toLowerCase() === 'origin',
-    )
-    if (origins.length === 0) return deps.bearerUser(request) !== undefined
-    const allowed = own ? workspaceOrigin(id, deps.port()) : `http://${request.headers.host}`
+  function originAllowed(front: Front, request: IncomingMessage, target: Target): boolean {
+    const origins = valuesOf(request, 'origin')
+    if (origins.length === 0) return front.isProgram(request)
+    const allowed = target.own ? front.originOf(target.id, target.port) : `http://${request.headers.host}`
     return origins.length === 1 && origins[0] === allowed
   }
 
   /** The first visit with a code: the code becomes a cookie and leaves the address. True when it has answered. */
-  function exchangeCode(request: IncomingMessage, response: ServerResponse, target: Target): boolean {
-    const query = new URLSearchParams(target.search)
-    const code = query.get(CODE)
-    if (code === null || request.method !== 'GET') return false
-    query.delete(CODE)
-    const session = deps.redeem(code, target.id)
-    if (session) {
-      const maxAge = Math.floor((session.expiresAt - Date.now()) / 1_000)
-      response.setHeader(
-        'Set-Cookie',
-        `${COOKIE}=${session.token}; Path=${workspacePath(target.id)}/; Max-Age=${maxAge}; HttpOnly; SameSite=Lax`,
-      )
+  function exchangeCode(
+    front: Front,
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target,
+  ): boolean {
+    const isCode = (pair: string): boolean => pair.startsWith(`${CODE}=`)
+    const query = target.search.slice(1).split('&')
+    const code = query.find(isCode)?.slice(CODE.length + 1)
+    if (code === undefined || request.method !== 'GET') return false
+    const rest = query.filter((pair) => !isCode(pair))
+    const ticket = front.redeem(code, target)
+    if (ticket) {
+      setCookie(front, response, target, ticket)
+      if (isNavigation(request)) wakeArriving(front, request, target, ticket)
     }
-    redirect(response, fullPath({ ...target, search: query.size > 0 ? `?${query}` : '' }))
+    redirect(response, hereOf(front, { ...target, search: rest.length > 0 ? `?${rest.join('&')}` : '' }))
     return true
   }
 
-  const dashboard = (): string => `http://127.0.0.1:${deps.port()}/`
+  /** Who was handed a code wants in; to the browser the next request is one that a page of another site has begun. */
+  function wakeArriving(front: Front, request: IncomingMessage, target: Target, { token }: Ticket): void {
+    request.headers.cookie = `${front.cookieOf(target).name}=${token}`
+    try {
+      wakeFor(front.admit(request, target))
+    } catch {
+      // the next request is told why
+    }
+  }
 
-  function refuse(response: ServerResponse, navigation: boolean, target: Target, error: unknown): void {
-    if (!navigation || !(error instanceof AppError)) return deps.sendProblem(response, error)
-    sendPage(response, refusalPage(error, target, dashboard()))
+  function setCookie(
+    front: Front,
+    response: ServerResponse,
+    target: Target,
+    { token, expiresAt }: Ticket,
+  ): void {
+    const { name, path, embeds } = front.cookieOf(target)
+    const maxAge = Math.floor((expiresAt - deps.now()) / 1_000)
+    // Browsers take this machine's own names for secure; a partition keeps every other site's pages out.
+    const scope = embeds
+      ? 'Secure; SameSite=None; Partitioned'
+      : `${front.secure ? 'Secure; ' : ''}SameSite=Lax`
+    response.setHeader('Set-Cookie', `${name}=${token}; Path=${path}; Max-Age=${maxAge}; HttpOnly; ${scope}`)
+  }
+
+  function refuse(
+    front: Front,
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: Target,
+    error: unknown,
+  ): void {
+    if (!(error instanceof AppError) || !isVisit(request) || response.headersSent)
+      return deps.sendProblem(response, error)
+    const { id, port } = target
+    const editor = front.originOf(id, null)
+    if (error.code === 'UNAUTHENTICATED' && port !== null && editor !== undefined) {
+      // Who may be in the editor may be here.
+      const search = `?${new URLSearchParams({ port: String(port), next: pathOf(target) })}`
+      return redirect(response, editor + pathOf({ id, port: null, path: `${OURS}port`, search }))
+    }
+    sendPage(response, front.refusal(error, target))
   }
 
   return {
     handle,
     upgrade,
-    /** Ends the connections of a workspace that is being stopped. */
-    disconnect: (id: string) => sockets.close(id),
-    close: () => sockets.closeAll(),
+    /** Ends the WebSockets of a workspace that is being stopped. */
+    disconnect: connections.disconnect,
+    /** Ends all connections of a visitor who has to go. */
+    expel: connections.expel,
+    /** How many WebSockets, answers in flight and event streams a visitor has. */
+    connections: connections.count,
+    close: connections.closeAll,
   }
 }
 
-/** A person going somewhere, as opposed to a page loading its parts. */
-function isNavigation({ method, headers }: IncomingMessage): boolean {
-  const document = headers['sec-fetch-dest'] === undefined || headers['sec-fetch-dest'] === 'document'
-  return method === 'GET' && document && (headers.accept ?? '').includes('text/html')
+/** It does not look again by itself: a forgotten tab would wake the workspace for ever. */
+const nobodyOn = (port: number | null): Page => ({
+  status: 502,
+  title: `Nobody answers on port ${port}`,
+  text: 'Start a server on it in the workspace; then load this page again.',
+})
+
+/** @throws {AppError} NOT_FOUND when that is not served. */
+function originOf(front: Front, { id, port }: Target): string {
+  const origin = front.originOf(id, port)
+  if (origin === undefined) throw new AppError('NOT_FOUND')
+  return origin
 }
 
-function fullPath({ id, path, search }: Target): string {
-  return workspacePath(id) + (path || '/') + search
-}
+/** The address of this very target: on a port's origin whole, as its path could be read as another host. */
+const hereOf = (front: Front, target: Target): string =>
+  (target.port === null ? '' : originOf(front, target)) + pathOf(target)
 
 function redirect(response: ServerResponse, location: string): void {
   response
     .writeHead(302, { Location: location, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' })
     .end()
-}
-
-function refusalPage(error: AppError, target: Target, dashboard: string): Page {
-  switch (error.code) {
-    case 'UNAUTHENTICATED': {
-      const next = new URLSearchParams({ open: target.id, next: (target.path || '/') + target.search })
-      const link = { href: `${dashboard}#${next}`, label: 'Sign in' }
-      return {
-        status: 401,
-        title: 'Sign in to Berth',
-        text: 'This workspace opens once you are signed in.',
-        link,
-        go: true,
-      }
-    }
-    case 'FORBIDDEN':
-      return {
-        status: 403,
-        title: 'Not yours',
-        text: `This workspace belongs to somebody else. ${error.hint}`,
-      }
-    default:
-      return {
-        status: 404,
-        title: 'No such workspace',
-        text: 'It may have been deleted.',
-        link: { href: dashboard, label: 'All workspaces' },
-      }
-  }
 }

@@ -1,7 +1,15 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { idOf } from '../testing/rows.ts'
-import { COOKIE, cookieOf, requestHeaders, responseHeaders, upgradeHeaders } from './headers.ts'
+import {
+  COOKIE,
+  PORT_COOKIE,
+  cookieOf,
+  requestHeaders,
+  responseHeaders,
+  upgradeHeaders,
+  type Place,
+} from './headers.ts'
 
 const ID = idOf(1)
 const OTHER = idOf(2)
@@ -10,9 +18,12 @@ const HOST = `${ID}.localhost:4114`
 const message = (headers: IncomingHttpHeaders, url = `/w/${ID}/a/b?c`): IncomingMessage =>
   ({ headers, url, socket: { remoteAddress: '127.0.0.1' } }) as IncomingMessage
 
+const EDITOR: Place = { id: ID, port: null, secure: false, theirs: false }
+const SERVER: Place = { id: ID, port: 3000, secure: false, theirs: true }
+
 /** What upstream sees of a request, without what the gateway adds to every one. */
-function forwarded(headers: IncomingHttpHeaders, secret?: string): OutgoingHttpHeaders {
-  const out = requestHeaders(message({ host: HOST, ...headers }), ID, secret)
+function forwarded(headers: IncomingHttpHeaders, secret?: string, place = EDITOR): OutgoingHttpHeaders {
+  const out = requestHeaders(message({ host: HOST, ...headers }), place, secret)
   return Object.fromEntries(
     Object.entries(out).filter(([name]) => !name.startsWith('x-forwarded-') && name !== 'host'),
   )
@@ -20,9 +31,14 @@ function forwarded(headers: IncomingHttpHeaders, secret?: string): OutgoingHttpH
 
 /** What the client sees of an answer. */
 const answered = (headers: IncomingHttpHeaders, request: IncomingHttpHeaders = {}): OutgoingHttpHeaders =>
-  responseHeaders(message(headers), ID, message({ host: HOST, ...request }))
+  responseHeaders(message(headers), EDITOR, message({ host: HOST, ...request }))
 
-describe('P1 credentials', () => {
+const SERVER_HOST = `3000--${HOST}`
+/** What the client of a server on a port sees of an answer. */
+const ofServer = (headers: IncomingHttpHeaders): OutgoingHttpHeaders =>
+  responseHeaders(message(headers), SERVER, message({ host: SERVER_HOST }, '/a/b?c'))
+
+describe('P1: credentials', () => {
   test.each<[string, IncomingHttpHeaders]>([
     ['a bearer token', { authorization: 'Bearer secret' }],
     ['any other authorization', { authorization: 'Basic c2VjcmV0' }],
@@ -48,6 +64,16 @@ describe('P1 credentials', () => {
     expect(forwarded({ cookie: `a=1; ${COOKIE}=x; b=2` })).toEqual({ cookie: 'a=1; b=2' })
   })
 
+  test('of ours never reach a server on a port, and its own do', () => {
+    const theirs = { authorization: 'Bearer of the app', cookie: 'a=1' }
+    expect(forwarded(theirs, undefined, SERVER)).toEqual(theirs)
+    expect(forwarded(theirs, undefined, { ...SERVER, theirs: false })).toEqual({ cookie: 'a=1' })
+    const ours = { cookie: `${PORT_COOKIE}=secret; a=1; ${COOKIE}=secret; __Host-Http-berth-x=secret` }
+    expect(forwarded(ours, undefined, SERVER)).toEqual({ cookie: 'a=1' })
+    const listed = { authorization: 'Bearer of the app', connection: 'authorization' }
+    expect(forwarded(listed, undefined, SERVER)).toEqual({})
+  })
+
   test('of a published port is added by us alone', () => {
     const secret = 'code-server-session=right'
     expect(forwarded({}, secret)).toEqual({ cookie: secret })
@@ -57,7 +83,7 @@ describe('P1 credentials', () => {
   })
 })
 
-describe('P2 what is for one hop only', () => {
+describe('P2: what is for one hop only', () => {
   // prettier-ignore
   const ONE_HOP = ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'upgrade']
 
@@ -94,7 +120,7 @@ describe('P2 what is for one hop only', () => {
       upgrade: 'WebSocket',
       'sec-websocket-key': 'k',
     }
-    expect(upgradeHeaders(message(headers), ID, undefined)).toMatchObject({
+    expect(upgradeHeaders(message(headers), EDITOR, undefined)).toMatchObject({
       connection: 'Upgrade',
       upgrade: 'websocket',
       'sec-websocket-key': 'k',
@@ -102,7 +128,7 @@ describe('P2 what is for one hop only', () => {
   })
 })
 
-test('P3 what a client says of who forwarded it is replaced by what is true', () => {
+test('P3: what a client says of who forwarded it is replaced by what is true', () => {
   const claims = {
     host: HOST,
     forwarded: 'for=evil;host=evil',
@@ -113,7 +139,7 @@ test('P3 what a client says of who forwarded it is replaced by what is true', ()
     'x-forwarded-port': '666',
     'x-forwarded-server': 'evil',
   }
-  expect(requestHeaders(message(claims), ID, undefined)).toEqual({
+  expect(requestHeaders(message(claims), EDITOR, undefined)).toEqual({
     host: HOST,
     'x-forwarded-for': '127.0.0.1',
     'x-forwarded-host': HOST,
@@ -122,7 +148,19 @@ test('P3 what a client says of who forwarded it is replaced by what is true', ()
   })
 })
 
-describe('P4 what upstream may set', () => {
+test('P3: a server on a port is told its own address, and by what way a guest came', () => {
+  const host = `3000--${HOST}`
+  expect(requestHeaders(message({ host, 'x-forwarded-prefix': '/evil' }), SERVER, undefined)).toEqual({
+    host,
+    'x-forwarded-for': '127.0.0.1',
+    'x-forwarded-host': host,
+    'x-forwarded-proto': 'http',
+  })
+  const tls = requestHeaders(message({ host }), { ...SERVER, secure: true }, undefined)
+  expect(tls['x-forwarded-proto']).toBe('https')
+})
+
+describe('P4: what upstream may set', () => {
   test.each<[cookie: string, expected: string]>([
     ['a=1', `a=1; Path=/w/${ID}/`],
     ['a=1; Path=/', `a=1; Path=/w/${ID}/`],
@@ -148,12 +186,22 @@ describe('P4 what upstream may set', () => {
     expect(answered({ 'set-cookie': [`${COOKIE}=x`] })).toEqual({})
   })
 
-  test.each(['clear-site-data', 'service-worker-allowed'])(
+  test.each(['clear-site-data', 'service-worker-allowed', 'alt-svc'])(
     '%s would reach beyond it, and is left out',
     (name) => {
       expect(answered({ [name]: '"*"' })).toEqual({})
     },
   )
+
+  test('on a port’s origin is its own affair, but for ours and for a domain', () => {
+    const answer = ofServer({
+      'set-cookie': ['a=1; Path=/x; Domain=localhost; Secure', 'b=2', `${PORT_COOKIE}=x`, '__Host-berth-x=1'],
+      'service-worker-allowed': '/',
+      'clear-site-data': '"cookies"',
+      'alt-svc': 'h2="evil.com:443"',
+    })
+    expect(answer).toEqual({ 'set-cookie': ['a=1; Path=/x; Secure', 'b=2'], 'service-worker-allowed': '/' })
+  })
 
   test('its service worker gets the workspace and no more', () => {
     const answer = answered({ 'service-worker-allowed': '/' }, { 'service-worker': 'script' })
@@ -161,7 +209,7 @@ describe('P4 what upstream may set', () => {
   })
 })
 
-describe('P12 a redirect', () => {
+describe('P12: a redirect', () => {
   const under = (path: string): string => `/w/${ID}${path}`
   // The request was for /a/b?c of the workspace.
   test.each<[location: string, expected: string]>([
@@ -211,6 +259,58 @@ describe('P12 a redirect', () => {
   test('keeps names of any language', () => {
     const location = Buffer.from('/größe/日本').toString('latin1') // as Node hands out bytes
     expect(answered({ location })).toEqual({ location: under('/gr%C3%B6%C3%9Fe/%E6%97%A5%E6%9C%AC') })
+  })
+})
+
+describe('P12: a redirect of a server on a port', () => {
+  test.each<[location: string, expected: string]>([
+    // Code-server puts its prefix before what begins with a slash.
+    ['/proxy/3000', '/'],
+    ['/proxy/3000/', '/'],
+    ['/proxy/3000/login?to=/x#y', '/login?to=/x#y'],
+    ['/proxy/3000/proxy/3000/x', '/proxy/3000/x'],
+    ['/proxy/3000//evil.com/', '//evil.com/'], // the server’s own words
+    ['/proxy/30000/x', '/proxy/30000/x'],
+    ['/proxy/300', '/proxy/300'],
+    // What a browser resolves against the address that it asked for
+    ['login', 'login'],
+    ['../x', '../x'],
+    ['?q', '?q'],
+    ['', ''],
+    // The server’s address inside
+    ['http://localhost:3000', '/'],
+    ['http://localhost:3000/x?y#z', '/x?y#z'],
+    ['http://127.0.0.1:3000/x', '/x'],
+    ['http://0.0.0.0:3000/x', '/x'],
+    ['http://[::1]:3000/x', '/x'],
+    ['HTTP://LOCALHOST:3000/x', '/x'],
+    ['https://localhost:3000/x', '/x'],
+    ['http://user:pass@localhost:3000/x', '/x'],
+    ['http://localhost:3000//evil.com/x', '/.//evil.com/x'],
+    ['http://localhost:3000/\\evil.com', '/.//evil.com'],
+    // Its address outside
+    [`http://${SERVER_HOST}/x`, '/x'],
+    [`https://${SERVER_HOST}/x`, '/x'],
+    [`http://${SERVER_HOST}//evil.com`, '/.//evil.com'],
+    [`http://${SERVER_HOST}/proxy/3000/x`, '/proxy/3000/x'],
+    // Others’ addresses stay theirs
+    ['http://localhost:3001/x', 'http://localhost:3001/x'],
+    ['http://localhost/x', 'http://localhost/x'],
+    ['https://github.com/login', 'https://github.com/login'],
+    [`http://${HOST}/w/${ID}/`, `http://${HOST}/w/${ID}/`],
+    ['vscode://localhost:3000/x', 'vscode://localhost:3000/x'],
+    ['http://localhost.evil.com:3000/', 'http://localhost.evil.com:3000/'],
+    ['http://[', 'http://['],
+  ])('to %j leads to %s', (location, expected) => {
+    expect(ofServer({ location })).toEqual({ location: expected })
+    const there = new URL(expected.replace('http://[', '/'), `http://${SERVER_HOST}/a/b?c`)
+    if (expected.startsWith('/.')) expect(there.host, 'as a browser reads it').toBe(SERVER_HOST)
+  })
+
+  test('to the usual port is to that one', () => {
+    const place = { ...SERVER, port: 80 }
+    const answer = responseHeaders(message({ location: 'http://localhost/x' }), place, message({ host: 'h' }))
+    expect(answer).toEqual({ location: '/x' })
   })
 })
 

@@ -3,8 +3,20 @@ import { workspacePath } from './address.ts'
 
 /** The cookie of a workspace session. Names that begin so are ours: upstream neither sees nor sets them. */
 export const COOKIE = 'berth-workspace'
-const RESERVED_COOKIE = /^=?\s*(__host-|__secure-)?berth-/i // browsers send a cookie without a name as its value alone
+/** The cookie of a session for the server on a port. */
+export const PORT_COOKIE = 'berth-port'
+const RESERVED_COOKIE = /^=?\s*(__\w+-(\w+-)?)?berth-/i // browsers send a cookie without a name as its value alone
 const CODE_SERVER_COOKIE = /^code-server-session/
+
+/** Whose headers these are, and by what way they came. */
+export interface Place {
+  readonly id: string
+  /** Null: the editor. */
+  readonly port: number | null
+  readonly secure: boolean
+  /** The request's `Authorization` is the server's own affair, not what it came in by. */
+  readonly theirs: boolean
+}
 
 /** RFC 9110 §7.6.1, and what is as much between two hops as these. */
 const HOP_BY_HOP = new Set([
@@ -20,8 +32,14 @@ const HOP_BY_HOP = new Set([
 ])
 /** Credentials of ours, what we answer ourselves, and what a client may not claim. */
 const NOT_FORWARDED = new Set(['authorization', 'cookie', 'expect', 'forwarded'])
-/** What would reach beyond the workspace's own path; what of it is kept is rewritten. */
-const NOT_ANSWERED = new Set(['service-worker-allowed', 'clear-site-data', 'set-cookie', 'location'])
+/** What would reach beyond the workspace's own path, or its address; what of it is kept is rewritten. */
+const NOT_ANSWERED = new Set([
+  'service-worker-allowed',
+  'clear-site-data',
+  'alt-svc',
+  'set-cookie',
+  'location',
+])
 
 /** Names listed in `Connection`: for this hop only. */
 function listed(headers: IncomingHttpHeaders): Set<string> {
@@ -44,7 +62,7 @@ const pairs = (header: string | undefined): string[] =>
 /** A request's headers as upstream may see them. `secret`: the cookie that opens a published port. */
 export function requestHeaders(
   request: IncomingMessage,
-  id: string,
+  { id, port, secure, theirs }: Place,
   secret: string | undefined,
 ): OutgoingHttpHeaders {
   const { headers, socket } = request
@@ -58,6 +76,8 @@ export function requestHeaders(
       !name.startsWith('x-forwarded-')
     )
       out[name] = value
+  if (theirs && headers.authorization !== undefined && !forThisHop.has('authorization'))
+    out['authorization'] = headers.authorization
   // A body of unknown length stays one: otherwise Node would send none.
   if (headers['transfer-encoding'] !== undefined) out['transfer-encoding'] = 'chunked'
   const cookies = pairs(headers.cookie).filter(
@@ -67,24 +87,24 @@ export function requestHeaders(
   if (cookies.length > 0) out['cookie'] = cookies.join('; ')
   out['x-forwarded-for'] = socket.remoteAddress ?? '' // unknown once the client has gone
   out['x-forwarded-host'] = headers.host
-  out['x-forwarded-proto'] = 'http'
-  out['x-forwarded-prefix'] = workspacePath(id)
+  out['x-forwarded-proto'] = secure ? 'https' : 'http'
+  if (port === null) out['x-forwarded-prefix'] = workspacePath(id)
   return out
 }
 
 /** The request's headers for a WebSocket: the one upgrade that we forward. */
 export function upgradeHeaders(
   request: IncomingMessage,
-  id: string,
+  place: Place,
   secret: string | undefined,
 ): OutgoingHttpHeaders {
-  return { ...requestHeaders(request, id, secret), connection: 'Upgrade', upgrade: 'websocket' }
+  return { ...requestHeaders(request, place, secret), connection: 'Upgrade', upgrade: 'websocket' }
 }
 
-/** An answer's headers as the client may see them, kept within the workspace's path. */
+/** An answer's headers as the client may see them, kept within the workspace's path, or the port's origin. */
 export function responseHeaders(
   upstream: IncomingMessage,
-  id: string,
+  { id, port, secure }: Place,
   request: IncomingMessage,
 ): OutgoingHttpHeaders {
   const { headers } = upstream
@@ -92,30 +112,62 @@ export function responseHeaders(
   const out: OutgoingHttpHeaders = {}
   for (const [name, value] of Object.entries(headers))
     if (!HOP_BY_HOP.has(name) && !forThisHop.has(name) && !NOT_ANSWERED.has(name)) out[name] = value
-  const cookies = (headers['set-cookie'] ?? []).flatMap((cookie) => ownCookie(cookie, id) ?? [])
+  const path = port === null ? `${workspacePath(id)}/` : undefined
+  const cookies = (headers['set-cookie'] ?? []).flatMap((cookie) => ownCookie(cookie, path) ?? [])
   if (cookies.length > 0) out['set-cookie'] = cookies
-  if (headers.location !== undefined) out['location'] = ownLocation(headers.location, id, request)
-  // The editor's service worker may have the workspace, and no more.
-  if (request.headers['service-worker'] === 'script') out['service-worker-allowed'] = `${workspacePath(id)}/`
+  const origin = `${secure ? 'https' : 'http'}://${request.headers.host}`
+  const { location, 'service-worker-allowed': scope } = headers
+  if (location !== undefined)
+    out['location'] =
+      port === null
+        ? ownLocation(location, id, new URL(request.url ?? '', origin))
+        : portLocation(location, port, origin)
+  // A server on a port has its origin to itself; the editor's service worker may have the workspace, and no more.
+  if (port !== null && scope !== undefined) out['service-worker-allowed'] = scope
+  else if (port === null && request.headers['service-worker'] === 'script')
+    out['service-worker-allowed'] = path
   return out
 }
 
-/** A `Set-Cookie` for this workspace's path alone; undefined when it would set one of ours. */
-function ownCookie(cookie: string, id: string): string | undefined {
+/** A `Set-Cookie` without a domain, for `path` alone where one is given; undefined when it would set one of ours. */
+function ownCookie(cookie: string, path: string | undefined): string | undefined {
   if (RESERVED_COOKIE.test(cookie.trim())) return undefined
   const [pair, ...attributes] = cookie.split(';')
-  const kept = attributes.filter((attribute) => !/^\s*(domain|path)\s*(=|$)/i.test(attribute))
-  return [pair, ...kept, ` Path=${workspacePath(id)}/`].join(';')
+  const dropped = path === undefined ? /^\s*domain\s*(=|$)/i : /^\s*(domain|path)\s*(=|$)/i
+  const kept = attributes.filter((attribute) => !dropped.test(attribute))
+  return [pair, ...kept, ...(path === undefined ? [] : [` Path=${path}`])].join(';')
 }
 
+/** Bytes, which browsers read so. */
+const textOf = (location: string): string => Buffer.from(location, 'latin1').toString('utf8')
+
 /** A redirect within upstream, as one that stays below the prefix; to another's address it is left as it is. */
-function ownLocation(location: string, id: string, { headers, url = '' }: IncomingMessage): string {
+function ownLocation(location: string, id: string, here: URL): string {
   const prefix = workspacePath(id)
-  const here = new URL(`http://${headers.host}${url}`)
-  const text = Buffer.from(location, 'latin1').toString('utf8') // bytes, which browsers read so
+  const text = textOf(location)
   if (!URL.canParse(text, here)) return `${prefix}/`
   const there = new URL(text, here)
   if (there.host !== here.host) return location
   const path = there.pathname + there.search + there.hash
   return path.startsWith(`${prefix}/`) ? path : prefix + path
+}
+
+/**
+ * A redirect of the server on a port, without the prefix that code-server puts before it; one to the address that the
+ * server has inside stays on its origin.
+ */
+function portLocation(location: string, port: number, origin: string): string {
+  const prefix = `/proxy/${port}`
+  if (location === prefix) return '/'
+  if (location.startsWith(`${prefix}/`)) return location.slice(prefix.length)
+  const text = textOf(location)
+  if (!URL.canParse(text)) return location
+  const there = new URL(text)
+  const usual = { 'http:': '80', 'https:': '443' }[there.protocol]
+  if (usual === undefined) return location
+  const inside = ['localhost', '127.0.0.1', '0.0.0.0', '[::1]'].includes(there.hostname)
+  const isInside = inside && (there.port || usual) === String(port)
+  if (!isInside && there.host !== new URL(origin).host) return location
+  const path = there.pathname + there.search + there.hash
+  return path.startsWith('//') ? `/.${path}` : path // a path, not another's host
 }

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { startRawCanary } from '../testing/canary.ts'
 import { idOf } from '../testing/rows.ts'
 import { until } from '../testing/until.ts'
-import { createSockets, proxyUpgrade } from './proxy.ts'
+import { proxyUpgrade } from './proxy.ts'
 
 const ID = idOf(1)
 const UPGRADED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
@@ -41,32 +41,10 @@ test('a WebSocket loses nothing of what upstream says right before it closes, ho
   })
   const client = slowClient()
   const request = { headers: { host: `${ID}.localhost:1` }, url: `/w/${ID}/`, socket: {} } as IncomingMessage
-  const sockets = createSockets()
-  proxyUpgrade(
-    request,
-    client.socket,
-    Buffer.alloc(0),
-    { id: ID, path: '/', upstream },
-    { sockets, onOpen: () => () => undefined },
-  )
+  const hop = { id: ID, port: null, secure: false, theirs: false, path: '/', upstream }
+  proxyUpgrade(request, client.socket, Buffer.alloc(0), hop, () => () => undefined)
   await until('upstream has closed', () => closed)
   client.readOn()
   await until('the client was closed too', () => client.socket.destroyed)
   expect(client.taken()).toMatch(/^HTTP\/1\.1 101 [^]*\r\n\r\nsomelast words$/)
-  expect(sockets.count(ID)).toBe(0)
-})
-
-test('sockets are closed by workspace, and forgotten once they are', async () => {
-  const sockets = createSockets()
-  const [a, b, other] = [new Duplex(), new Duplex(), new Duplex()]
-  sockets.add('one', a)
-  sockets.add('one', b)
-  sockets.add('other', other)
-  expect(sockets.count('one')).toBe(2)
-  sockets.close('one')
-  await until('they are closed', () => sockets.count('one') === 0)
-  expect([a.destroyed, b.destroyed, other.destroyed]).toEqual([true, true, false])
-  sockets.closeAll()
-  await until('all are closed', () => sockets.count('other') === 0)
-  expect(other.destroyed).toBe(true)
 })

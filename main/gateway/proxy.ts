@@ -1,14 +1,22 @@
-import { Agent, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  Agent,
+  request as httpRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http'
 import type { Duplex } from 'node:stream'
 import { AppError } from '../core/errors.ts'
 import { connectionOf, type Upstream } from '../core/upstream.ts'
-import { requestHeaders, responseHeaders, upgradeHeaders } from './headers.ts'
+import { requestHeaders, responseHeaders, upgradeHeaders, type Place } from './headers.ts'
 
-export interface Hop {
-  id: string
-  /** Where to, path and query, without our prefix. */
-  path: string
-  upstream: Upstream
+/** A document larger than this is not rewritten, in bytes. */
+const MAX_REWRITTEN = 2 ** 21
+
+export interface Hop extends Place {
+  /** Where to, path and query, as upstream knows them. */
+  readonly path: string
+  readonly upstream: Upstream
 }
 
 // No connection is used twice: Node before 22.23.2 / 24.18.1 can be made to mix up requests on one (CVE-2026-58044).
@@ -20,32 +28,49 @@ const statusOf = ({ statusCode = 0 }: IncomingMessage): number => (statusCode < 
 const secretOf = (upstream: Upstream): string | undefined =>
   'cookie' in upstream ? upstream.cookie : undefined
 
-/** Forwards one request. `answered` is told the status; `failed` that upstream could not be asked (nothing was answered then). */
+export interface Proxying {
+  /** Upstream has begun to answer. */
+  answered: (status: number) => void
+  /** It could not be asked; nothing was answered then. */
+  failed: (error: AppError) => void
+  /** Code-server has reached nobody on the port; true when that was answered. */
+  unheard?: () => boolean
+  /** What an HTML document is sent as. */
+  rewrite?: ((html: string) => string) | undefined
+}
+
+/** Forwards one request. */
 export function proxyRequest(
   request: IncomingMessage,
   response: ServerResponse,
   hop: Hop,
-  on: { answered: (status: number) => void; failed: (error: AppError) => void },
+  { answered, failed, unheard, rewrite }: Proxying,
 ): void {
+  const headers = requestHeaders(request, hop, secretOf(hop.upstream))
   const forward = httpRequest({
     ...connectionOf(hop.upstream),
     agent,
     method: request.method,
     path: hop.path,
-    headers: requestHeaders(request, hop.id, secretOf(hop.upstream)),
+    headers: rewrite ? { ...headers, 'accept-encoding': 'identity' } : headers,
     setHost: false,
   })
   forward.on('response', (answer) => {
     const status = statusOf(answer)
-    on.answered(status)
-    response.writeHead(status, responseHeaders(answer, hop.id, request))
+    answered(status)
+    const { 'content-type': type, 'content-encoding': encoding, 'content-length': length } = answer.headers
+    // Only code-server says this without a word on what it says.
+    if (hop.port !== null && status === 500 && type === undefined && unheard?.()) return void answer.resume()
+    answer.on('error', () => response.destroy())
+    if (rewrite && status === 200 && type?.startsWith('text/html') && !encoding && isSmall(length))
+      return sendRewritten(answer, response, responseHeaders(answer, hop, request), rewrite)
+    response.writeHead(status, responseHeaders(answer, hop, request))
     response.flushHeaders()
     answer.pipe(response)
-    answer.on('error', () => response.destroy())
   })
   forward.on('error', (error) => {
     if (response.headersSent || response.destroyed) return void response.destroy()
-    on.failed(new AppError('UPSTREAM_FAILED', undefined, { cause: error }))
+    failed(new AppError('UPSTREAM_FAILED', undefined, { cause: error }))
   })
   forward.on('upgrade', () => forward.emit('error', new Error('upstream switched protocols unasked')))
   // Whichever side goes first takes the other with it.
@@ -54,31 +79,26 @@ export function proxyRequest(
   request.pipe(forward)
 }
 
-export type Sockets = ReturnType<typeof createSockets>
+const isSmall = (length: string | undefined): boolean => Number(length ?? 0) <= MAX_REWRITTEN
 
-/** The upgraded connections of each workspace, so that a stopped one keeps none. */
-export function createSockets() {
-  const open = new Map<string, Set<Duplex>>()
-
-  function close(id: string): void {
-    for (const socket of open.get(id) ?? []) socket.destroy()
-  }
-
-  return {
-    close,
-    add(id: string, socket: Duplex): void {
-      const sockets = open.get(id) ?? new Set()
-      open.set(id, sockets.add(socket))
-      socket.once('close', () => {
-        sockets.delete(socket)
-        if (sockets.size === 0 && open.get(id) === sockets) open.delete(id)
-      })
-    },
-    closeAll(): void {
-      for (const id of open.keys()) close(id)
-    },
-    count: (id: string): number => open.get(id)?.size ?? 0,
-  }
+/** Sends a document once it is there whole; one that grows too large is cut off. */
+function sendRewritten(
+  answer: IncomingMessage,
+  response: ServerResponse,
+  headers: OutgoingHttpHeaders,
+  rewrite: (html: string) => string,
+): void {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  answer.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    chunks.push(chunk)
+    if (bytes > MAX_REWRITTEN) response.destroy()
+  })
+  answer.on('end', () => {
+    const document = Buffer.from(rewrite(Buffer.concat(chunks).toString('utf8')))
+    response.writeHead(200, { ...headers, 'content-length': document.length }).end(document)
+  })
 }
 
 /** Forwards a WebSocket. `onOpen` is called once it is there; what it returns, when it has ended, by whatever side. */
@@ -87,17 +107,16 @@ export function proxyUpgrade(
   socket: Duplex,
   head: Buffer,
   hop: Hop,
-  { sockets, onOpen }: { sockets: Sockets; onOpen: () => () => void },
+  onOpen: () => () => void,
 ): void {
   const forward = httpRequest({
     ...connectionOf(hop.upstream),
     agent: false,
     method: 'GET',
     path: hop.path,
-    headers: upgradeHeaders(request, hop.id, secretOf(hop.upstream)),
+    headers: upgradeHeaders(request, hop, secretOf(hop.upstream)),
     setHost: false,
   })
-  sockets.add(hop.id, socket)
   socket.on('error', () => socket.destroy())
   socket.on('close', () => forward.destroy())
   forward.on('error', () => refuseUpgrade(socket, 502, 'Bad Gateway'))
@@ -112,7 +131,7 @@ export function proxyUpgrade(
     socket.on('close', () => upstream.destroy())
     if (socket.destroyed) return void upstream.destroy()
     socket.on('close', onOpen())
-    socket.write(handshake(answer, hop.id, request))
+    socket.write(handshake(answer, hop, request))
     if (upstreamHead.length > 0) socket.write(upstreamHead)
     if (head.length > 0) upstream.write(head)
     socket.pipe(upstream)
@@ -121,8 +140,8 @@ export function proxyUpgrade(
   forward.end()
 }
 
-function handshake(answer: IncomingMessage, id: string, request: IncomingMessage): string {
-  const headers = { ...responseHeaders(answer, id, request), connection: 'Upgrade', upgrade: 'websocket' }
+function handshake(answer: IncomingMessage, place: Place, request: IncomingMessage): string {
+  const headers = { ...responseHeaders(answer, place, request), connection: 'Upgrade', upgrade: 'websocket' }
   const lines = Object.entries(headers).flatMap(([name, value]) =>
     [value].flat().map((one) => `${name}: ${String(one)}`),
   )

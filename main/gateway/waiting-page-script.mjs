@@ -5,10 +5,11 @@
  * nothing to show: a reload would wake it.
  */
 /* global document, location, navigator, EventSource, BroadcastChannel, TextDecoderStream */
-/** @import { Engine, Trouble, Workspace } from '../core/api.ts' */
+/** @import { Engine, Trouble } from '../core/api.ts' */
+/** @import { Glimpse } from '../core/glimpse.ts' */
 /** @import { Step, View, Words } from './waiting-page.ts' */
 
-const { base = '', shows: served = '', words: said = '', attempts } = document.body.dataset
+const { base = '', shows: served = '', may, words: said = '', attempts } = document.body.dataset
 /** @type {Words} */
 const SAY = JSON.parse(said)
 const MAX_ATTEMPTS = Number(attempts)
@@ -25,7 +26,7 @@ const list = the('ol')
 const steps = /** @type {HTMLElement[]} */ ([...list.children])
 const order = steps.map((li) => /** @type {Step} */ (li.dataset.step))
 
-/** @type {Workspace | undefined} */
+/** @type {Glimpse | undefined} */
 let workspace
 /** @type {Engine | undefined} */
 let engine
@@ -35,8 +36,8 @@ let trouble
 let refusal
 let lost = false
 
-/** @type {(seen: Workspace) => View | 'gone'} */
-function viewOf({ status, operation, desired_state, archive_key, error_count }) {
+/** @type {(seen: Glimpse) => View | 'gone'} */
+function viewOf({ status, operation, desired_state, archived, error_count }) {
   const wished = desired_state === 'RUNNING'
   const down = desired_state === 'PENDING' ? 'archiving' : 'stopping'
   if (status === 'DELETED' || operation === 'DELETING') return 'gone'
@@ -48,7 +49,7 @@ function viewOf({ status, operation, desired_state, archive_key, error_count }) 
   if (status === 'RUNNING') return 'running'
   if (wished) return 'rising'
   if (status === 'STANDBY') return desired_state === 'PENDING' ? down : 'asleep'
-  return archive_key === null ? 'homeless' : 'archived'
+  return archived ? 'archived' : 'homeless'
 }
 /** @type {Partial<Record<View, keyof Words['actions']>>} */
 const ACTIONS = {
@@ -93,7 +94,7 @@ function show() {
   }
   const step = climbs && (waits ? 'DOCKER' : workspace?.progress?.step)
   set(say, lost ? SAY.lost : step ? SAY.steps[step] + ' …' : SAY.views[view])
-  const action = ACTIONS[view]
+  const action = may === 'all' || (may === 'wake' && view === 'asleep') ? ACTIONS[view] : undefined
   act.hidden = action === undefined
   act.dataset.action = action ?? ''
   act.textContent = view === 'homeless' ? SAY.first : action ? SAY.actions[action] : ''
@@ -109,7 +110,7 @@ let reached = -1
 /** @type {Step | undefined} */
 let current
 const forget = () => void ((times = {}), (reached = -1), (current = undefined))
-/** @param {Workspace} seen */
+/** @param {Glimpse} seen */
 function note({ operation, progress }) {
   const step = UP.includes(operation) && progress && order.includes(progress.step) ? progress.step : undefined
   if (step === current) return

@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { Progress } from '../core/api.ts'
 import { MAX_ATTEMPTS, type Operation } from '../core/state.ts'
 import { failuresOf, type WorkspaceRow } from '../core/workspace.ts'
-import { workspacePath } from './address.ts'
+import { pathOf } from './address.ts'
+import type { Target, Visit } from './front.ts'
 import type { Gate } from './gate.ts'
 import { escape, linkTo, sendDocument } from './pages.ts'
 import SCRIPT from './waiting-page-script.mjs?raw'
@@ -59,6 +60,7 @@ const SAY = {
   } satisfies Record<Step, string>,
   actions: { start: 'Open it again', cancel: 'Cancel', retry: 'Retry', restore: 'Restore' },
   first: 'Start it',
+  hidden: 'It does not start. Its owner can see why.',
   log: 'The end of its log',
   lost: 'Berth does not answer …',
   of: 'of',
@@ -99,46 +101,56 @@ button[data-action=cancel] { color: var(--text); background: none; border-color:
 button[aria-disabled=true] { opacity: .6; cursor: default }
 `
 
-/** Answers with the page of a workspace that cannot be entered now. `dashboard`: where all workspaces are. */
+/**
+ * Answers with the page of a workspace that cannot be entered now. `dashboard`: where all workspaces are; null for who
+ * may not go there. Who is not its owner is not told why it failed.
+ */
 export function sendWaitingPage(
   response: ServerResponse,
   state: Exclude<Gate, 'deleting'>,
-  row: WorkspaceRow,
-  dashboard: string,
+  { row, isOwner, mayWake }: Visit,
+  { id, port }: Target,
+  dashboard: string | null,
 ): void {
-  const view = viewOf(state, row)
-  const info = view === 'error' || view === 'retrying' ? row.errorInfo : null
+  const view = viewOf(state, row, mayWake)
+  const failed = view === 'error' || view === 'retrying'
+  const info = failed && isOwner ? row.errorInfo : null
   const climbs = view === 'rising' || view === 'retrying'
   const title = info ? `${row.name}: ${SAY.failed[info.operation]}` : row.name
   const shows = view === 'error' && info ? `error ${info.at}` : view
+  const say = isOwner ? SAY : { ...SAY, views: { ...SAY.views, error: SAY.hidden } }
+  const base = pathOf({ id, port, path: '/.berth/', search: '' })
   sendDocument(response, {
     status: 200,
     title: row.name,
     style: STYLE,
     script: SCRIPT,
-    body: `<body data-base="${workspacePath(row.id)}/.berth/" data-shows="${escape(shows)}" data-words="${escape(JSON.stringify(SAY))}" data-attempts="${MAX_ATTEMPTS}">
+    body: `<body data-base="${base}" data-shows="${escape(shows)}" data-may="${isOwner ? 'all' : mayWake ? 'wake' : ''}" data-words="${escape(JSON.stringify(say))}" data-attempts="${MAX_ATTEMPTS}">
 <main>
 <h1 id="title">${escape(title)}</h1>
-<p id="say" role="status">${escape(SAY.views[view])}</p>
+<p id="say" role="status">${escape(say.views[view])}</p>
 <ol${climbs ? '' : ' hidden'}>
 ${STEPS.map((step) => `<li data-step="${step}"${liesAhead(step, row) ? '' : ' hidden'}><span>${SAY.steps[step]}</span><time></time></li>`).join('\n')}
 </ol>
 <p id="why" role="alert"${info ? '' : ' hidden'}>${info ? escape(`${info.message}\n${info.hint}`) : ''}</p>
 <pre id="log" role="region" aria-label="${SAY.log}" tabindex="0"${info?.log_tail ? '' : ' hidden'}>${escape(info?.log_tail ?? '')}</pre>
-<nav><button id="act" type="button" hidden></button>${linkTo({ href: dashboard, label: SAY.all })}</nav>
+<nav><button id="act" type="button" hidden></button>${dashboard === null ? '' : linkTo({ href: dashboard, label: SAY.all })}</nav>
 </main>
 </body>`,
   })
 }
 
-function viewOf(state: Exclude<Gate, 'deleting'>, row: WorkspaceRow): View {
+function viewOf(state: Exclude<Gate, 'deleting'>, row: WorkspaceRow, mayWake: boolean): View {
+  const down = row.desiredState === 'PENDING' ? 'archiving' : 'stopping'
   switch (state) {
-    case 'proxy':
     case 'wake':
+      if (!mayWake) return row.operation === 'NONE' ? 'asleep' : down
+      return 'rising'
+    case 'proxy':
     case 'rising':
       return row.status === 'RUNNING' && row.operation === 'NONE' ? 'running' : 'rising'
     case 'stopping':
-      return row.desiredState === 'PENDING' ? 'archiving' : 'stopping'
+      return down
     case 'archived':
       return 'archived'
     case 'pending':

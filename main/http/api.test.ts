@@ -3,11 +3,9 @@ import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { problem, type System } from '../core/api.ts'
 import { ERRORS } from '../core/errors.ts'
-import { COOKIE } from '../gateway/headers.ts'
 import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
-import { ALICE, BOB, idOf } from '../testing/rows.ts'
-import { openStream, send, type Answer } from '../testing/send.ts'
-import type { Route } from './router.ts'
+import { BOB, idOf } from '../testing/rows.ts'
+import { send, type Answer } from '../testing/send.ts'
 
 let edge: Edge
 beforeEach(async () => void (edge = await startEdge()))
@@ -34,15 +32,6 @@ const told = (answer: Answer): { code: string; detail: string } => {
   return problem.strict().parse(JSON.parse(answer.text))
 }
 
-/** A request to a route that would succeed, if it were allowed. */
-const addressOf = ({ path }: Route, id = idOf(1)): string => path.replace('{id}', id)
-const bodyOf = ({ path, method }: Route): object | undefined => {
-  if (method === 'GET' || method === 'DELETE') return undefined
-  if (path === '/found:adopt') return { ids: [idOf(999)] }
-  if (path === '/login') return { token: TOKEN }
-  if (path === '/workspaces') return { name: 'New' }
-  return path === '/workspaces/{id}' ? { desired_state: 'RUNNING' } : {}
-}
 /** What a request leaves behind: every row of every table, and what the reconciler was asked. */
 function world(): string {
   const tables = ['users', 'sessions', 'workspaces', 'meta']
@@ -51,194 +40,6 @@ function world(): string {
     .update(JSON.stringify([rows, edge.enqueued]))
     .digest('hex')
 }
-
-describe('E3 every route', () => {
-  test('needs the token, but signing in', () => {
-    expect(edge.routes.filter(({ open }) => open).map(({ method, path }) => `${method} ${path}`)).toEqual([
-      'POST /login',
-    ])
-  })
-
-  const WRONG: [string, () => Headers][] = [
-    ['nothing', () => ({})],
-    ['a wrong token', () => ({ authorization: 'Bearer wrong' })],
-    ['the token, cut short', () => ({ authorization: `Bearer ${TOKEN.slice(0, -1)}` })],
-    ['the token with more', () => ({ authorization: `Bearer ${TOKEN}x` })],
-    ['the token twice', () => ({ authorization: `Bearer ${TOKEN} ${TOKEN}` })],
-    ['the token without its scheme', () => ({ authorization: TOKEN })],
-    ['another scheme', () => ({ authorization: `Basic ${Buffer.from(`x:${TOKEN}`).toString('base64')}` })],
-    ['an empty token', () => ({ authorization: 'Bearer ' })],
-    [
-      'the token in the query or a cookie',
-      () => ({ cookie: `token=${TOKEN}; authorization=Bearer ${TOKEN}` }),
-    ],
-    // E4: what opens a workspace's pages opens nothing here.
-    ['E4 a workspace’s cookie', () => edge.cookie(idOf(1))],
-    [
-      'E4 a workspace’s session as a bearer token',
-      () => ({ authorization: `Bearer ${edge.sessionOf(ALICE.id, idOf(1))}` }),
-    ],
-    ['E4 a session as a cookie', () => ({ cookie: `${COOKIE}=${edge.sessionOf(ALICE.id, null)}` })],
-    [
-      'E4 a code',
-      () => ({ authorization: `Bearer ${edge.sessions.issueCode({ userId: ALICE.id, workspaceId: null })}` }),
-    ],
-    [
-      'an expired session',
-      () => {
-        const old = edge.sessionOf(ALICE.id, null)
-        edge.pass(31 * 86_400_000)
-        return { authorization: `Bearer ${old}` }
-      },
-    ],
-    [
-      'a session that was ended',
-      () => {
-        const ended = edge.sessionOf(ALICE.id, null)
-        edge.sessions.signOut(ended)
-        return { authorization: `Bearer ${ended}` }
-      },
-    ],
-  ]
-
-  test.each(WRONG)('answers 401 to %s, and unknown ones the same', async (_, make) => {
-    edge.asleep(1)
-    const headers = make()
-    const before = world()
-    const answers: Answer[] = []
-    for (const route of edge.routes.filter(({ open }) => !open))
-      answers.push(await call(route.method, `${addressOf(route)}?token=${TOKEN}`, bodyOf(route), headers))
-    for (const [method, path] of [
-      ['GET', '/nothing'],
-      ['GET', ''],
-      ['GET', '/'],
-      ['PUT', '/workspaces'],
-      ['OPTIONS', '/workspaces'],
-      ['HEAD', '/session'],
-      ['GET', '/login'],
-      ['PROPFIND', '/'],
-      ['POST', `/workspaces/${idOf(1)}:nothing`],
-      ['GET', `/workspaces/${idOf(2)}`],
-    ] as const)
-      answers.push(await call(method, path, undefined, headers))
-    for (const { status, headers: sent } of answers) {
-      expect(status).toBe(401)
-      expect(sent['www-authenticate']).toBe('Bearer realm="berth"')
-    }
-    expect(new Set(answers.map(({ text }) => text).filter(Boolean)).size, 'nothing can be told apart').toBe(1)
-    expect(world()).toBe(before)
-  })
-
-  /** A workspace, or what is left of one, with which the route has something to do. */
-  function ready({ path }: Route, n: number): string {
-    if (path.startsWith('/trash/'))
-      return edge.add(n, { status: 'DELETED', deletedAt: 1, homeStoreKey: 'users/a/workspaces/b/home' })
-    if (path.startsWith('/found')) {
-      const id = idOf(n)
-      edge.orphans.push({ id, imageRef: 'image:1', cpus: 1, memoryBytes: 2 ** 30, homePath: null })
-      return id
-    }
-    return edge.asleep(n, path.endsWith(':restore') ? { archiveKey: `${idOf(n)}/op/home.tar.zst` } : {})
-  }
-
-  test('answers the token', async () => {
-    for (const [n, route] of edge.routes.entries()) {
-      const id = ready(route, n)
-      const stream = await openStream(`${edge.url}/api/v1${addressOf(route, id)}`, {
-        method: route.method,
-        headers: { ...edge.bearer, ...(bodyOf(route) && JSON_TYPE) },
-        ...(bodyOf(route) && { body: JSON.stringify(bodyOf(route)) }),
-      })
-      stream.destroy()
-      // There is no home to take in here: that there is none is an answer too.
-      const status = route.path === '/found:adopt' ? 404 : route.status
-      expect(stream.statusCode, `${route.method} ${route.path}`).toBe(status)
-    }
-  })
-})
-
-describe('E5 nothing is changed', () => {
-  test('by GET, HEAD and OPTIONS on any path, with any query and body', async () => {
-    const id = edge.asleep(1)
-    const before = world()
-    const paths = [...new Set(edge.routes.map((route) => addressOf(route, id)))]
-    for (const path of paths)
-      for (const method of ['GET', 'HEAD', 'OPTIONS'])
-        for (const query of ['', '?desired_state=RUNNING&_method=POST'])
-          for (const body of [undefined, '{"desired_state":"RUNNING","token":"' + TOKEN + '"}']) {
-            const stream = await openStream(`${edge.url}/api/v1${path}${query}`, {
-              method,
-              headers: { ...edge.bearer, 'x-http-method-override': 'DELETE', ...(body && JSON_TYPE) },
-              ...(body && { body }),
-            })
-            stream.destroy()
-          }
-    expect(world()).toBe(before)
-  })
-
-  test('by a page of another site or another origin, even with the token', async () => {
-    edge.asleep(1)
-    const before = world()
-    for (const route of edge.routes)
-      for (const site of ['cross-site', 'same-site']) {
-        const answer = await call(route.method, addressOf(route), bodyOf(route), {
-          ...edge.bearer,
-          'sec-fetch-site': site,
-        })
-        expect(answer.status, `${route.method} ${route.path} ${site}`).toBe(403)
-        expect(told(answer).code).toBe('FORBIDDEN')
-      }
-    expect(world()).toBe(before)
-  })
-
-  test('by a body that is not declared as JSON, which is all that a foreign form can send', async () => {
-    edge.asleep(1)
-    const before = world()
-    const types = [
-      'text/plain',
-      'application/x-www-form-urlencoded',
-      'multipart/form-data; boundary=x',
-      '',
-      'application/jsonx',
-      'text/json',
-      'application/ld+json',
-    ]
-    for (const route of edge.routes.filter(({ body }) => body))
-      for (const type of types) {
-        const answer = await call(route.method, addressOf(route), bodyOf(route), {
-          ...edge.bearer,
-          'content-type': type,
-        })
-        expect(answer.status, `${route.path} ${type}`).toBe(415)
-        expect(told(answer).code).toBe('UNSUPPORTED_MEDIA_TYPE')
-      }
-    expect(world()).toBe(before)
-  })
-})
-
-test('E6 no origin is ever allowed to read, and OPTIONS needs the token like everything else', async () => {
-  edge.asleep(1)
-  // prettier-ignore
-  const origins = [
-    'null', 'http://evil.com', 'https://evil.com', edge.originOf(idOf(1)), edge.url, `http://localhost:${edge.port}`, 'http://127.0.0.1',
-    `https://${edge.host}`, `http://${edge.host}.evil.com`, 'file://', 'app://berth', 'vscode-webview://x', 'http://[::1]', '*', '',
-    'http://127.0.0.1:1', `http://x.localhost:${edge.port}`, 'moz-extension://x', 'chrome-extension://x', 'http://evil.com:80',
-  ]
-  for (const origin of origins)
-    for (const path of new Set(edge.routes.map((route) => addressOf(route)))) {
-      const headers = {
-        origin,
-        'access-control-request-method': 'POST',
-        'access-control-request-headers': 'authorization',
-      }
-      const preflight = await call('OPTIONS', path, undefined, headers)
-      expect(preflight.status, `${origin} ${path}`).toBe(401)
-      const stream = await openStream(`${edge.url}/api/v1${path}`, { headers: { ...edge.bearer, origin } })
-      stream.destroy()
-      for (const answered of [preflight.headers, stream.headers])
-        expect(Object.keys(answered).filter((name) => name.startsWith('access-control'))).toEqual([])
-    }
-}, 30_000)
 
 describe('a workspace', () => {
   test('is created with what was said and defaults for the rest, heading for RUNNING', async () => {
@@ -303,23 +104,6 @@ describe('a workspace', () => {
     expect(JSON.parse((await call('GET', `/workspaces/${id}`)).text)).toMatchObject({ operation: 'DELETING' })
   })
 
-  test('of somebody else is forbidden, one that is not there is not found, by every route', async () => {
-    const bobs = edge.add(1, { ownerId: BOB.id })
-    const deleted = edge.add(2, { status: 'DELETED', deletedAt: 1 })
-    const before = world()
-    for (const route of edge.routes.filter(({ path }) => path.includes('{id}')))
-      for (const [id, status, code] of [
-        [bobs, 403, 'FORBIDDEN'],
-        [deleted, 404, 'NOT_FOUND'],
-        [idOf(9), 404, 'NOT_FOUND'],
-      ] as const) {
-        const answer = await call(route.method, addressOf(route, id), bodyOf(route))
-        expect(answer.status, `${route.method} ${route.path}`).toBe(status)
-        expect(told(answer).code).toBe(code)
-      }
-    expect(world()).toBe(before)
-  })
-
   test('is read as archived once an archive stands for its home', async () => {
     const id = edge.add(1, { status: 'PENDING', desiredState: 'PENDING', archiveKey: 'x/y/home.tar.zst' })
     expect(JSON.parse((await call('GET', `/workspaces/${id}`)).text)).toMatchObject({
@@ -335,8 +119,31 @@ describe('a workspace', () => {
     expect(url.host).toBe(edge.hostOf(id))
     expect(url.pathname).toBe(`/w/${id}/a`)
     const code = url.searchParams.get('berth-code')!
-    expect(edge.sessions.redeem(code, id)).toBeDefined()
-    expect(edge.sessions.redeem(code, id)).toBeUndefined()
+    expect(edge.sessions.redeem(code, id, null)).toBeDefined()
+    expect(edge.sessions.redeem(code, id, null)).toBeUndefined()
+  })
+
+  test('is opened at a server inside it, with an address that is good there and nowhere else', async () => {
+    const id = edge.asleep(1)
+    const answer = await call('POST', `/workspaces/${id}:open`, { path: '/a', port: 3000 })
+    const url = new URL(JSON.parse(answer.text).url as string)
+    expect([url.host, url.pathname]).toEqual([edge.portHostOf(id, 3000), '/a'])
+    const code = url.searchParams.get('berth-code')!
+    for (const port of [null, 3001]) expect(edge.sessions.redeem(code, id, port)).toBeUndefined()
+    expect(edge.sessions.redeem(code, id, 3000)).toBeDefined()
+  })
+
+  test('that runs tells the servers inside it, and where they are reached', async () => {
+    const id = edge.add(1, { status: 'RUNNING' })
+    edge.listening.set(id, [3000, 5173])
+    expect(JSON.parse((await call('GET', `/workspaces/${id}/ports`)).text)).toEqual({
+      items: [3000, 5173].map((port) => ({ port, url: `${edge.portOriginOf(id, port)}/` })),
+    })
+    for (const status of ['STANDBY', 'PENDING', 'ERROR'] as const) {
+      edge.table.writeObserved(id, { status })
+      const answer = await call('GET', `/workspaces/${id}/ports`)
+      expect([answer.status, told(answer).code]).toEqual([503, 'NOT_RUNNING'])
+    }
   })
 })
 
@@ -380,53 +187,6 @@ describe('a list', () => {
       code: 'INVALID_INPUT',
       detail: expect.stringContaining('query') as string,
     })
-  })
-})
-
-describe('signing in', () => {
-  test('with the token or a code begins a session that lasts thirty days', async () => {
-    const code = edge.sessions.issueCode({ userId: BOB.id, workspaceId: null })
-    for (const [body, name] of [
-      [{ token: TOKEN }, 'alice'],
-      [{ code }, 'bob'],
-    ] as const) {
-      const answer = await call('POST', '/login', body, {})
-      expect(answer.status).toBe(200)
-      const { session_token: token, user, expires_at: expires } = JSON.parse(answer.text)
-      expect(user.name).toBe(name)
-      expect(Math.round((Date.parse(expires as string) - edge.now()) / 86_400_000)).toBe(30)
-      const headers = { authorization: `Bearer ${String(token)}` }
-      expect(JSON.parse((await call('GET', '/session', undefined, headers)).text)).toEqual({ user })
-      expect((await call('POST', '/logout', undefined, headers)).status).toBe(204)
-      expect((await call('GET', '/session', undefined, headers)).status).toBe(401)
-    }
-  })
-
-  test.each<[string, () => object]>([
-    ['a wrong token', () => ({ token: 'wrong' })],
-    ['a wrong code', () => ({ code: 'wrong' })],
-    [
-      'a code for a workspace',
-      () => ({ code: edge.sessions.issueCode({ userId: ALICE.id, workspaceId: idOf(1) }) }),
-    ],
-    [
-      'a code that was used',
-      () => {
-        const code = edge.sessions.issueCode({ userId: ALICE.id, workspaceId: null })
-        edge.sessions.redeem(code, null)
-        return { code }
-      },
-    ],
-    ['a session', () => ({ token: edge.sessionOf(ALICE.id, null) })],
-  ])('with %s is refused', async (_, body) => {
-    const answer = await call('POST', '/login', body(), {})
-    expect(answer.status).toBe(401)
-    expect(told(answer).code).toBe('UNAUTHENTICATED')
-  })
-
-  test('out with the installation’s token ends nothing', async () => {
-    expect((await call('POST', '/logout')).status).toBe(204)
-    expect((await call('GET', '/session')).status).toBe(200)
   })
 })
 
@@ -508,6 +268,11 @@ describe('what is not valid is refused as a whole, and changes nothing', () => {
   test('a create without a body, a name, or any of both', async () => {
     for (const body of [undefined, {}, { memo: 'x' }])
       expect((await call('POST', '/workspaces', body)).status, JSON.stringify(body)).toBe(400)
+  })
+
+  test.each([0, 65_536, -1, 1.5, '3000', null])('the port %j', async (port) => {
+    const id = edge.asleep(1)
+    expect((await call('POST', `/workspaces/${id}:open`, { port })).status).toBe(400)
   })
 
   test('fields where none are taken', async () => {
@@ -609,6 +374,15 @@ test('the system is described', async () => {
   })
   expect(system.disk.free_bytes).toBeGreaterThan(0)
   expect(system.disk.total_bytes).toBeGreaterThanOrEqual(system.disk.free_bytes)
+})
+
+test('the system is described to others without where things are on this machine', async () => {
+  const answer = await call('GET', '/system', undefined, edge.bobsBearer())
+  expect(JSON.parse(answer.text)).toMatchObject({
+    version: '1.2.3',
+    ...{ data_dir: '', home_store: '', archive_store: '', recovered: null, risks: [] },
+  })
+  for (const told of ['/homes', '/archives', edge.dataDir]) expect(answer.text).not.toContain(told)
 })
 
 describe('the OpenAPI document', () => {

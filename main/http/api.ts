@@ -4,31 +4,40 @@ import * as api from '../core/api.ts'
 import { AppError } from '../core/errors.ts'
 import type { Live } from '../events/live.ts'
 import type { FoundService } from '../service/found.ts'
-import type { Sessions } from '../service/sessions.ts'
 import type { WorkspaceService } from '../service/workspaces.ts'
 import type { createEventHub } from './events.ts'
 import { openapi } from './openapi.ts'
 import { route, type Route } from './router.ts'
+import { createSessionRoutes, type SessionRoutesDeps } from './session-routes.ts'
+import { createShareRoutes, type ShareRoutesDeps } from './share-routes.ts'
 
-export interface ApiDeps {
+export interface ApiDeps extends SessionRoutesDeps {
   workspaces: WorkspaceService
-  sessions: Sessions
+  shares: ShareRoutesDeps
   events: ReturnType<typeof createEventHub>
   live: Live
-  /** The address with which a browser enters a workspace, and the code in it. */
-  entryUrl: (id: string, path: string, code: string) => string
+  /** The address with which a browser enters a workspace, or the server on a port inside it, and the code in it. */
+  entryUrl: (id: string, port: number | null, path: string, code: string) => string
+  /** Where a browser finds the server on a port inside a workspace. */
+  portUrl: (id: string, port: number) => string
+  /** On which ports servers listen inside a running workspace. */
+  listening: (id: string) => Promise<number[]>
   found: FoundService
   /** The end of a workspace's log, this many lines of it. */
   logTail: (id: string, lines: number) => Promise<string>
+  /** What of the engine weakens isolation. */
+  risks: () => Promise<api.System['risks']>
   /** What of `system` does not change. */
-  facts: Omit<api.System, 'node_version' | 'engine' | 'home_store_problem' | 'disk'>
+  facts: Omit<api.System, 'node_version' | 'engine' | 'home_store_problem' | 'risks' | 'disk'>
 }
 
 const nothing = z.strictObject({}).optional()
+/** In `system`, for others than the desktop's own user: where things are on this machine is not told. */
+const NOT_TOLD = { data_dir: '', home_store: '', archive_store: '', recovered: null, risks: [] }
 
 /** The routes of `/api/v1`. */
 export function createRoutes(deps: ApiDeps): readonly Route[] {
-  const { workspaces, found, sessions, events, live, facts } = deps
+  const { workspaces, found, sessions, accounts, events, live, facts } = deps
 
   const workspace = '/workspaces/{id}'
   const routes: Route[] = [
@@ -40,44 +49,8 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       answer: api.health,
       handle: () => ({ status: 'ok' }),
     }),
-    route({
-      method: 'POST',
-      path: '/login',
-      summary: "Begin a session with the installation's token or a one-time code",
-      open: true,
-      body: api.login,
-      status: 200,
-      answer: api.signedIn,
-      handle({ body }) {
-        const session = 'code' in body ? sessions.redeem(body.code, null) : sessions.signIn(body.token)
-        const user = session && sessions.user(session.userId)
-        if (!user)
-          throw new AppError(
-            'UNAUTHENTICATED',
-            'code' in body ? 'This sign-in link was used or is too old' : 'This is not the token',
-            {
-              hint: 'Use the address that Berth prints, or the token in the file "token" of the data directory.',
-            },
-          )
-        return { session_token: session.token, expires_at: new Date(session.expiresAt).toISOString(), user }
-      },
-    }),
-    route({
-      method: 'POST',
-      path: '/logout',
-      summary: 'End this session',
-      body: nothing,
-      status: 204,
-      handle: ({ bearer }) => sessions.signOut(bearer),
-    }),
-    route({
-      method: 'GET',
-      path: '/session',
-      summary: 'Who I am',
-      status: 200,
-      answer: api.session,
-      handle: ({ user }) => ({ user }),
-    }),
+    ...createSessionRoutes(deps),
+    ...createShareRoutes(deps.shares),
     route({
       method: 'GET',
       path: '/workspaces',
@@ -172,10 +145,23 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       body: api.openWorkspace,
       status: 200,
       answer: api.opened,
-      handle({ user, id, body }) {
+      handle({ user, sessionId, id, body }) {
         const { id: workspaceId } = workspaces.get(user, id)
-        const code = sessions.issueCode({ userId: user.id, workspaceId })
-        return { url: deps.entryUrl(workspaceId, body?.path ?? '/', code) }
+        const { path = '/', port = null } = body ?? {}
+        const code = sessions.issueCode({ userId: user.id, parentId: sessionId, workspaceId, port })
+        return { url: deps.entryUrl(workspaceId, port, path, code) }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: `${workspace}/ports`,
+      summary: 'The servers inside it, while it runs',
+      status: 200,
+      answer: api.listeningList,
+      async handle({ user, id }) {
+        if (workspaces.get(user, id).status !== 'RUNNING') throw new AppError('NOT_RUNNING')
+        const ports = await deps.listening(id)
+        return { items: ports.map((port) => ({ port, url: deps.portUrl(id, port) })) }
       },
     }),
     route({
@@ -274,9 +260,9 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       summary: 'Server-sent events of one workspace',
       status: 200,
       stream: true,
-      handle({ user, id, request, response }) {
+      handle({ user, sessionId, id, request, response }) {
         workspaces.get(user, id)
-        events.serve(user, id, request, response)
+        events.serve(user, sessionId, id, request, response)
       },
     }),
     route({
@@ -285,7 +271,8 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       summary: 'Server-sent events of all my workspaces',
       status: 200,
       stream: true,
-      handle: ({ user, request, response }) => events.serve(user, null, request, response),
+      handle: ({ user, sessionId, request, response }) =>
+        events.serve(user, sessionId, null, request, response),
     }),
     route({
       method: 'GET',
@@ -293,15 +280,17 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       summary: 'Engine, disk, versions',
       status: 200,
       answer: api.system,
-      async handle(): Promise<api.System> {
+      async handle({ user }): Promise<api.System> {
         const disk = await statfs(facts.data_dir)
-        return {
+        const system = {
           ...facts,
           node_version: process.versions.node,
           engine: live.engine(),
           home_store_problem: live.homeStoreProblem(),
+          risks: await deps.risks(),
           disk: { free_bytes: disk.bavail * disk.bsize, total_bytes: disk.blocks * disk.bsize },
         }
+        return accounts.isKeeper(user) ? system : { ...system, ...NOT_TOLD }
       },
     }),
     route({

@@ -1,6 +1,8 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import fc from 'fast-check'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Workspace } from '../core/api.ts'
 import { startEdge, type Edge } from '../testing/edge.ts'
 import { listen, type Heard } from '../testing/events.ts'
@@ -232,6 +234,130 @@ describe('a stream that is resumed', () => {
       { numRuns: 8 },
     )
   }, 30_000)
+})
+
+describe('a page that waits', () => {
+  /** What the page of a workspace hears of all that can be announced. */
+  async function glimpsed(id: string, audience: 'owner' | 'guest'): Promise<Heard[]> {
+    const server = createServer((request, response) =>
+      edge.events.glimpse(id, audience, 'guest:1', request, response),
+    )
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    const stream = await listen(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, {})
+    await until('the present', () => stream.names().includes('engine'))
+    edge.bus.publish({ kind: 'error', id, errorInfo: ERROR })
+    edge.bus.publish({ kind: 'ring', id, guest: GUEST })
+    edge.bus.publish({ kind: 'warning', id, transition: { to: 'STANDBY', at: '', cause: 'IDLE' } as never })
+    edge.bus.publish({
+      kind: 'home_store',
+      problem: { code: 'DISK_FULL', message: 'secret', hint: 'secret' },
+    })
+    edge.bus.publish({ kind: 'workspace', id: idOf(2) })
+    edge.live.setProgress(id, { step: 'STOPPING', started_at: '', done_bytes: 1, total_bytes: 2 })
+    edge.live.setEngine({ reachable: false, version: null, message: `secret ${audience}`, hint: 'secret' })
+    await until('the last', () => stream.names().filter((name) => name === 'engine').length === 2)
+    return stream.heard
+  }
+  const ERROR = {
+    ...({ code: 'DISK_FULL', message: 'secret', hint: 'secret', operation: 'STARTING', attempt: 1 } as const),
+    at: '2026-03-01T12:00:00.000Z',
+    log_tail: 'secret',
+  }
+  const GUEST = {
+    id: idOf(9),
+    name: 'secret',
+    address: '',
+    state: 'RINGING',
+    since: '',
+    connections: 0,
+  } as const
+
+  test.each(['owner', 'guest'] as const)(
+    'hears of its workspace alone, and no more than it shows: %s',
+    async (audience) => {
+      const change = {
+        errorInfo: ERROR,
+        errorCount: 1,
+        errorWish: 1,
+        memo: 'hidden',
+        homeStoreKey: 'hidden',
+        archiveKey: 'hidden',
+      }
+      const id = edge.add(1, { name: 'Mine', ...change })
+      edge.add(2, { name: 'hidden' })
+      const heard = await glimpsed(id, audience)
+      expect(heard.map(({ name }) => name)).toEqual([
+        ...['reset', 'state_changed', 'home_store', 'engine'],
+        ...['home_store', 'progress', 'engine'],
+      ])
+      expect(Object.keys(heard[1]!.data as object).sort()).toEqual([
+        'archived',
+        'desired_state',
+        'error_count',
+        'error_info',
+        'id',
+        'name',
+        'operation',
+        'progress',
+        'status',
+      ])
+      expect(heard[1]!.data).toMatchObject({ id, name: 'Mine', archived: true, error_count: 1 })
+      const all = JSON.stringify(heard)
+      expect(all).not.toContain('hidden')
+      expect(all.includes('secret')).toBe(audience === 'owner')
+    },
+  )
+
+  test('hears the same again when it comes back, and nothing of others', async () => {
+    const [id, other] = [edge.asleep(1, { name: 'A', memo: 'hidden' }), edge.asleep(2, { name: 'hidden' })]
+    const follow = (last?: string) =>
+      listen(`${edge.url}/w/${id}/.berth/events`, {
+        host: edge.hostOf(id),
+        headers: { ...edge.cookie(id), ...(last !== undefined && { 'last-event-id': last }) },
+      })
+    const first = await follow()
+    await caughtUp(first)
+    first.close()
+    rename(id, 'B')
+    rename(other, 'hidden too')
+    const second = await follow(lastId(first.heard))
+    await caughtUp(second)
+    expect(second.names()).toEqual(['state_changed B', 'home_store', 'engine', 'engine'])
+    expect(JSON.stringify([first.heard, second.heard])).not.toContain('hidden')
+  })
+})
+
+test('who rings is told to the owner, in full streams alone', async () => {
+  const id = edge.asleep(1)
+  const [stream, bobs] = [await hear(), await hear(undefined, '/events', edge.bobsBearer())]
+  const guest = {
+    id: idOf(9),
+    name: 'Eve',
+    address: '10.0.0.2',
+    state: 'RINGING',
+    since: '',
+    connections: 0,
+  } as const
+  edge.bus.publish({ kind: 'ring', id, guest })
+  await caughtUp(stream, bobs)
+  expect(stream.heard.find(({ name }) => name === 'ring')?.data).toEqual({ id, guest })
+  expect(bobs.names()).not.toContain('ring')
+})
+
+test('L3: the streams of a session that is over end at once, and no others', async () => {
+  const token = edge.sessionOf(ALICE.id, null)
+  const [theirs, others] = [
+    await hear(undefined, '/events', { authorization: `Bearer ${token}` }),
+    await hear(),
+  ]
+  edge.sessions.signOut(edge.sessions.bearer(token)!.sessionId)
+  await until('it has ended', () => theirs.ended())
+  await caughtUp(others)
+  expect(others.ended()).toBe(false)
 })
 
 test('a client that does not read is cut off, and comes back for what it missed', async () => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ServerEventName, ServerEvents } from '../core/api.ts'
+import type { Engine, ServerEventName, ServerEvents, Workspace } from '../core/api.ts'
+import { glimpse, type Audience } from '../core/glimpse.ts'
 import type { User } from '../db/accounts.ts'
 import type { Bus, News } from '../events/bus.ts'
 import type { Live } from '../events/live.ts'
@@ -12,11 +13,25 @@ const KEPT = 1_000
 /** A client that reads so slowly is cut off; with `Last-Event-ID` it comes back to what it missed. */
 const MAX_UNREAD_BYTES = 2 ** 20
 
+/** What one announcement is to each who may hear it: in full, or as the page that waits for a workspace shows it. */
+type Texts = Readonly<Record<Audience | 'full', string | null>>
+
 interface Message {
   /** Null: everybody's. */
   ownerId: string | null
   workspaceId: string | null
-  text: string
+  texts: Texts
+}
+
+interface Client {
+  /** Null: whoever was let in to the workspace. */
+  userId: string | null
+  /** Whose stream it is: it ends when this visitor has to go. */
+  visitor: string
+  /** Null: all of the user's workspaces. */
+  only: string | null
+  audience: keyof Texts
+  response: ServerResponse
 }
 
 export interface EventHubDeps {
@@ -27,9 +42,12 @@ export interface EventHubDeps {
   runId: string
 }
 
-/** The server-sent events of `/events`: everything announced on the bus, once serialised, to each whom it concerns. */
+/**
+ * The server-sent events of `/events` and of the pages that wait for a workspace: everything announced on the bus, once
+ * serialised, to each whom it concerns.
+ */
 export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
-  const clients = new Set<{ user: User; only: string | null; response: ServerResponse }>()
+  const clients = new Set<Client>()
   const kept: Message[] = []
   let sequence = 0
 
@@ -38,7 +56,7 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
     if (!message) return
     kept.push(message)
     if (kept.length > KEPT) kept.shift()
-    for (const client of clients) if (concerns(message, client)) tell(client.response, message.text)
+    for (const client of clients) tellOf(message, client)
   })
   const heartbeat = setInterval(() => {
     for (const { response } of clients) tell(response, ': heartbeat\n\n')
@@ -49,37 +67,67 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
     else response.write(text)
   }
 
+  function tellOf({ ownerId, workspaceId, texts }: Message, client: Client): void {
+    const concerned =
+      (ownerId === null || client.userId === null || client.userId === ownerId) &&
+      (client.only === null || workspaceId === null || client.only === workspaceId)
+    const text = texts[client.audience]
+    if (concerned && text !== null) tell(client.response, text)
+  }
+
   function format<Name extends ServerEventName>(name: Name, data: ServerEvents[Name], id = ''): string {
-    return `${id && `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
+    return formatAny(name, data, id)
   }
 
   function serialise(news: News): Message | undefined {
     const nextId = (): string => `${runId}-${++sequence}` // as many as there are messages
     if (news.kind === 'engine')
-      return { ownerId: null, workspaceId: null, text: format('engine', news.engine, nextId()) }
-    if (news.kind === 'home_store')
-      return {
-        ownerId: null,
-        workspaceId: null,
-        text: format('home_store', { problem: news.problem }, nextId()),
-      }
+      return { ownerId: null, workspaceId: null, texts: engineTexts(news.engine, nextId()) }
+    if (news.kind === 'home_store') {
+      const id = nextId()
+      const text = format('home_store', { problem: news.problem }, id)
+      const guest = format('home_store', { problem: null }, id)
+      return { ownerId: null, workspaceId: null, texts: { full: text, owner: text, guest } }
+    }
     const found = workspaces.announced(news.id)
     if (!found) return undefined
-    const id = nextId()
-    const text =
-      news.kind === 'workspace'
-        ? format('state_changed', found.workspace, id)
-        : news.kind === 'progress'
-          ? format('progress', { id: news.id, progress: news.progress }, id)
-          : news.kind === 'warning'
-            ? format('warning', { id: news.id, transition: news.transition }, id)
-            : format('error', { id: news.id, error_info: news.errorInfo }, id)
-    return { ownerId: found.ownerId, workspaceId: news.id, text }
+    return { ownerId: found.ownerId, workspaceId: news.id, texts: textsOf(news, found.workspace, nextId()) }
   }
 
-  const concerns = (message: Message, { user, only }: { user: User; only: string | null }): boolean =>
-    (message.ownerId === null || message.ownerId === user.id) &&
-    (only === null || message.workspaceId === null || message.workspaceId === only)
+  function textsOf(
+    news: Exclude<News, { kind: 'engine' | 'home_store' }>,
+    workspace: Workspace,
+    id: string,
+  ): Texts {
+    const onlyFull = (full: string): Texts => ({ full, owner: null, guest: null })
+    switch (news.kind) {
+      case 'workspace':
+        return workspaceTexts(workspace, id)
+      case 'progress': {
+        const text = format('progress', { id: news.id, progress: news.progress }, id)
+        return { full: text, owner: text, guest: text }
+      }
+      case 'error':
+        return onlyFull(format('error', { id: news.id, error_info: news.errorInfo }, id))
+      case 'warning':
+        return onlyFull(format('warning', { id: news.id, transition: news.transition }, id))
+      case 'ring':
+        return onlyFull(format('ring', { id: news.id, guest: news.guest }, id))
+    }
+  }
+
+  const workspaceTexts = (workspace: Workspace, id = ''): Texts => ({
+    full: format('state_changed', workspace, id),
+    owner: formatAny('state_changed', glimpse(workspace, 'owner'), id),
+    guest: formatAny('state_changed', glimpse(workspace, 'guest'), id),
+  })
+
+  /** Guests learn whether the engine is there, and no more. */
+  function engineTexts(engine: Engine, id: string): Texts {
+    const text = format('engine', engine, id)
+    const bare = { reachable: engine.reachable, version: null, message: null, hint: null }
+    return { full: text, owner: text, guest: format('engine', bare, id) }
+  }
 
   /** What came after the client's last event; undefined when that is no longer known. */
   function since(lastEventId: string | undefined): Message[] | undefined {
@@ -90,31 +138,63 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
       : undefined
   }
 
+  function stream(client: Client, present: () => Workspace[], request: IncomingMessage): void {
+    const { response, audience } = client
+    response.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+    })
+    response.socket?.setNoDelay(true)
+    const last = request.headers['last-event-id']
+    const missed = since(Array.isArray(last) ? undefined : last)
+    if (missed) for (const message of missed) tellOf(message, client)
+    else {
+      response.write(format('reset', {}))
+      for (const workspace of present()) response.write(workspaceTexts(workspace)[audience])
+    }
+    const problem = audience === 'guest' ? null : live.homeStoreProblem()
+    response.write(format('home_store', { problem }))
+    response.write(engineTexts(live.engine(), `${runId}-${sequence}`)[audience])
+    clients.add(client)
+    response.on('close', () => clients.delete(client))
+  }
+
   return {
-    /** Streams events to a client, of one workspace (`only`) or of all of the user's. */
-    serve(user: User, only: string | null, request: IncomingMessage, response: ServerResponse): void {
-      response.writeHead(200, {
-        'Content-Type': 'text/event-stream; charset=utf-8',
-        'Cache-Control': 'no-store',
-        'X-Content-Type-Options': 'nosniff',
-      })
-      response.socket?.setNoDelay(true)
-      const client = { user, only, response }
-      const last = request.headers['last-event-id']
-      const missed = since(Array.isArray(last) ? undefined : last)
-      if (missed)
-        for (const message of missed) {
-          if (concerns(message, client)) response.write(message.text)
-        }
-      else {
-        response.write(format('reset', {}))
-        for (const workspace of workspaces.all(user))
-          if (only === null || workspace.id === only) response.write(format('state_changed', workspace))
+    /** Streams events in full to a client of the API, of one workspace (`only`) or of all of the user's. */
+    serve(
+      user: User,
+      sessionId: string,
+      only: string | null,
+      request: IncomingMessage,
+      response: ServerResponse,
+    ): void {
+      const client: Client = {
+        userId: user.id,
+        visitor: `session:${sessionId}`,
+        only,
+        audience: 'full',
+        response,
       }
-      response.write(format('home_store', { problem: live.homeStoreProblem() }))
-      response.write(format('engine', live.engine(), `${runId}-${sequence}`))
-      clients.add(client)
-      response.on('close', () => clients.delete(client))
+      const present = (): Workspace[] => workspaces.all(user).filter(({ id }) => only === null || id === only)
+      stream(client, present, request)
+    },
+
+    /** Streams what a page that waits for a workspace shows, to a visitor who may enter it. */
+    glimpse(
+      id: string,
+      audience: Audience,
+      visitor: string,
+      request: IncomingMessage,
+      response: ServerResponse,
+    ): void {
+      const present = (): Workspace[] => [workspaces.announced(id)?.workspace ?? []].flat()
+      stream({ userId: null, visitor, only: id, audience, response }, present, request)
+    },
+
+    /** Ends the streams of a visitor who has to go. */
+    expel(visitor: string): void {
+      for (const client of clients) if (client.visitor === visitor) client.response.destroy()
     },
 
     close(): void {
@@ -123,4 +203,8 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
       for (const { response } of clients) response.end()
     },
   }
+}
+
+function formatAny(name: ServerEventName, data: unknown, id: string): string {
+  return `${id && `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 }

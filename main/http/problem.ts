@@ -21,9 +21,11 @@ export function toProblem(error: unknown): Problem {
 /** Answers with the problem, if there is still somebody to answer. */
 export function sendProblem(response: ServerResponse, error: unknown, log: Logger): void {
   const problem = toProblem(error)
+  const { retryAfterSeconds } = toAppError(error)
   if (problem.code === 'INTERNAL') log.error({ err: error }, 'a request failed')
   if (response.headersSent) return void response.destroy()
   if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer realm="berth"')
+  if (retryAfterSeconds !== undefined) response.setHeader('Retry-After', retryAfterSeconds)
   sendJson(response, problem.status, problem, 'application/problem+json')
 }
 

@@ -3,8 +3,11 @@ import type { z } from 'zod'
 import { AppError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { User } from '../db/accounts.ts'
+import type { Principal } from '../service/sessions.ts'
 import { sendJson, sendProblem } from './problem.ts'
 
+/** The longest that an answer says about an input, in characters. */
+const MAX_DETAIL = 1_000
 const MAX_BODY_BYTES = 256 * 1024
 /** For so long a body that is refused is still read: closing at once would take the answer from the client. */
 const LINGER_MS = 1_000
@@ -12,6 +15,8 @@ const LINGER_MS = 1_000
 /** What a handler is given: everything in it is validated. */
 export interface Call<Body = unknown, Query = unknown> {
   user: User
+  /** The session that asks, or `token`. */
+  sessionId: string
   bearer: string
   id: string
   body: Body
@@ -22,7 +27,7 @@ export interface Call<Body = unknown, Query = unknown> {
 
 /**
  * One route of the API, as data: it is served, described in the OpenAPI document and checked by tests from this alone.
- * `path` may hold `{id}`, a workspace's. `status` and `answer` are the success; a handler that answers by itself
+ * `path` may hold `{id}`. `status` and `answer` are the success; a handler that answers by itself
  * (`stream`) returns nothing and names no `answer`.
  */
 export interface Route {
@@ -55,11 +60,11 @@ export function route<Body extends z.ZodType = z.ZodUndefined, Query extends z.Z
 export interface RouterDeps {
   routes: readonly Route[]
   /** @throws {AppError} UNAUTHENTICATED */
-  authenticate: (bearer: string | undefined) => User
+  authenticate: (bearer: string | undefined) => Principal
   log: Logger
 }
 
-/** Serves `routes` below `prefix`. Without a valid token every other path answers 401, so that nothing can be told apart. */
+/** Serves `routes`. Without a valid token every other path answers 401, so that nothing can be told apart. */
 export function createRouter({ routes, authenticate, log }: RouterDeps) {
   const patterns = routes.map((route) => ({
     route,
@@ -78,14 +83,18 @@ export function createRouter({ routes, authenticate, log }: RouterDeps) {
     })
     const found = here.find(({ route }) => route.method === request.method)
     const bearer = bearerOf(request)
-    const user = found?.route.open ? undefined : authenticate(bearer)
+    if (!found?.route.open) authenticate(bearer)
     if (!found) throw new AppError(here.length > 0 ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND')
     const { route, id } = found
+    const body = route.body && parse(route.body, await readBody(request), 'body')
+    // Anew: who sends slowly may have been signed out meanwhile.
+    const principal = route.open ? undefined : authenticate(bearer)
     const call = {
-      user: user as User,
+      user: principal?.user as User,
+      sessionId: principal?.sessionId ?? '',
       bearer: bearer ?? '',
       id,
-      body: route.body && parse(route.body, await readBody(request), 'body'),
+      body,
       query: route.query && parse(route.query, Object.fromEntries(new URLSearchParams(search)), 'query'),
       request,
       response,
@@ -109,7 +118,8 @@ function parse(schema: z.ZodType, value: unknown, what: string): unknown {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const problems = result.error.issues.map(({ path, message }) => `${[what, ...path].join('.')}: ${message}`)
-  throw new AppError('INVALID_INPUT', problems.join('; '))
+  // Names of fields are the client's words, of any length.
+  throw new AppError('INVALID_INPUT', problems.join('; ').slice(0, MAX_DETAIL))
 }
 
 /** The JSON body; undefined when there is none at all. */
@@ -138,7 +148,7 @@ function readBytes(request: IncomingMessage): Promise<Buffer> {
       reject(tooLarge(request))
     })
     request.on('end', () => resolve(Buffer.concat(chunks)))
-    request.on('error', reject)
+    request.on('error', () => reject(new AppError('INVALID_INPUT', 'The body was cut off')))
   })
 }
 

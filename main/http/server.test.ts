@@ -1,10 +1,11 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
-import { buffer } from 'node:stream/consumers'
+import type { ServerResponse } from 'node:http'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
 import { connectTo, rawRequest, sendRaw } from '../testing/raw.ts'
 import { idOf } from '../testing/rows.ts'
 import { send } from '../testing/send.ts'
+import { until } from '../testing/until.ts'
 
 let edge: Edge
 beforeEach(async () => void (edge = await startEdge()))
@@ -28,30 +29,28 @@ function listening(): string[] {
   )
 }
 
-test.skipIf(process.platform !== 'linux')('E1 it listens on 127.0.0.1 and nowhere else', () => {
+test.skipIf(process.platform !== 'linux')('E1: it listens on 127.0.0.1 and nowhere else', () => {
   const port = edge.port.toString(16).toUpperCase().padStart(4, '0')
   expect(listening().filter((address) => address.endsWith(`:${port}`))).toEqual([`0100007F:${port}`])
   expect(listening().filter((address) => !address.startsWith('0100007F:'))).toEqual([])
 })
 
-describe('E2 the host', () => {
+describe('E2: the host', () => {
   const ask = async (hosts: readonly string[], line = 'GET /api/v1/session HTTP/1.1'): Promise<number> => {
     const headers = [...hosts.map((host) => `Host: ${host}`), `Authorization: Bearer ${TOKEN}`]
     return (await sendRaw(edge.port, rawRequest(line, headers))).status
   }
-  const strangers = (): string[] => [
-    'evil.com',
-    `evil.com:${edge.port}`,
-    `localhost.evil.com:${edge.port}`,
-    `127.0.0.1.nip.io:${edge.port}`,
-    `localhost.:${edge.port}`,
-    `user@127.0.0.1:${edge.port}`,
-    `127.0.0.1:${edge.port + 1}`,
-    '127.0.0.1',
-    '',
-    `[::1]:${edge.port}`,
-    `0.0.0.0:${edge.port}`,
-    `x.localhost:${edge.port}`,
+  // prettier-ignore
+  const strangers = (id: string): string[] => [
+    'evil.com', `evil.com:${edge.port}`, `localhost.evil.com:${edge.port}`, `127.0.0.1.nip.io:${edge.port}`, `localhost.:${edge.port}`, `127.0.0.1.:${edge.port}`,
+    `user@127.0.0.1:${edge.port}`, `user:pass@127.0.0.1:${edge.port}`, `127.0.0.1:${edge.port}@evil.com`, `127.0.0.1:${edge.port + 1}`, '127.0.0.1', '', `127.0.0.1:0${edge.port}`,
+    `http://127.0.0.1:${edge.port}`, `127.1:${edge.port}`, `127.0.0.2:${edge.port}`, `0.0.0.0:${edge.port}`, `[::1]:${edge.port}`, `2130706433:${edge.port}`, `LOCALHOST:${edge.port}`,
+    `127.0.0.1:${edge.port},127.0.0.1:${edge.port}`, `x.localhost:${edge.port}`, `${id}.localhost`, `${id}.localhost:${edge.port + 1}`, `${id}.localhost.:${edge.port}`,
+    `${id}.localhost.evil.com:${edge.port}`, `x.${edge.hostOf(id)}`, `${id.toUpperCase()}.localhost:${edge.port}`, `${id}x.localhost:${edge.port}`, `${id}.127.0.0.1:${edge.port}`,
+    // Of ports
+    `0--${edge.hostOf(id)}`, `03000--${edge.hostOf(id)}`, `65536--${edge.hostOf(id)}`, `99999--${edge.hostOf(id)}`, `-1--${edge.hostOf(id)}`, `+1--${edge.hostOf(id)}`, `0x1--${edge.hostOf(id)}`,
+    `3000-${edge.hostOf(id)}`, `3000---${edge.hostOf(id)}`, `3000.${edge.hostOf(id)}`, `x--${edge.hostOf(id)}`, `--${edge.hostOf(id)}`, `3000--${id}.localhost`, `3000--${id}.localhost:1`,
+    `3000--${id}.localhost.evil.com:${edge.port}`, `3000--127.0.0.1:${edge.port}`, `3000--localhost:${edge.port}`, `1--2--${edge.hostOf(id)}`, `3000--X.localhost:${edge.port}`,
   ]
 
   test('that is ours is served', async () => {
@@ -61,7 +60,8 @@ describe('E2 the host', () => {
 
   test('of anybody else is refused for the API, the dashboard, workspaces and upgrades, even with the token', async () => {
     const id = edge.asleep(1)
-    for (const host of strangers()) {
+    expect(strangers(id).length).toBeGreaterThan(40)
+    for (const host of strangers(id)) {
       for (const path of ['/api/v1/session', '/api/v1/nothing', '/', `/w/${id}/`])
         expect(await ask([host], `GET ${path} HTTP/1.1`), `${host} ${path}`).toBe(403)
       const upgrade = [
@@ -144,10 +144,16 @@ describe('what is no HTTP', () => {
     expect((await send(`${edge.url}/`)).status).toBe(200)
   })
 
-  test('CONNECT is not answered', async () => {
-    const socket = await connectTo(edge.port)
-    socket.write(`CONNECT evil.com:443 HTTP/1.1\r\nHost: ${edge.host}\r\n\r\n`)
-    expect((await buffer(socket)).toString()).toBe('')
+  test('CONNECT and TRACE are refused, for whatever address', async () => {
+    const id = edge.asleep(1)
+    for (const host of [edge.host, edge.hostOf(id), edge.portHostOf(id, 3000)]) {
+      const headers = [`Host: ${host}`, `Authorization: Bearer ${TOKEN}`]
+      for (const line of ['CONNECT evil.com:443', 'CONNECT 127.0.0.1:22', 'TRACE /', `TRACE /w/${id}/`])
+        expect([404, 405], line).toContain(
+          (await sendRaw(edge.port, rawRequest(`${line} HTTP/1.1`, headers))).status,
+        )
+    }
+    expect(edge.table.get(id)?.wish).toBe(1)
   })
 
   test('an upgrade on the plain origin leads nowhere', async () => {
@@ -164,11 +170,76 @@ describe('what is no HTTP', () => {
   })
 })
 
+describe('E12: the limits', () => {
+  const LIMITS = {
+    maxHeaderSize: 16 * 1024,
+    headersTimeout: 200,
+    connectionsCheckingInterval: 50,
+    maxConnections: 4_000,
+  }
+  /** A listener with these limits in front of the same Berth. */
+  async function limited(limits: typeof LIMITS): Promise<number> {
+    const { createHttpServer } = await import('./server.ts')
+    const { gateway, front, log } = edge
+    const api = (_: unknown, response: ServerResponse): void => void response.writeHead(204).end()
+    const server = createHttpServer({ api, gateway, front, rendererDir: import.meta.dirname, log, limits })
+    onTestFinished(() => server.close())
+    return server.listen(0)
+  }
+
+  test('a head of sixteen kibibytes is the largest', async () => {
+    const ask = (bytes: number) =>
+      sendRaw(edge.port, rawRequest('GET / HTTP/1.1', [`Host: ${edge.host}`, `X: ${'x'.repeat(bytes)}`]))
+    expect((await ask(15_000)).status).toBe(200)
+    expect((await ask(17_000)).status).toBe(431)
+  })
+
+  test('five hundred that say nothing, or one byte after the other, are sent away, and hold up nobody', async () => {
+    const port = await limited(LIMITS)
+    const sockets = await Promise.all(Array.from({ length: 500 }, () => connectTo(port)))
+    const ended = sockets.map(
+      (socket) =>
+        new Promise<void>((resolve) => {
+          socket.on('error', () => undefined)
+          socket.on('close', () => resolve())
+          socket.resume()
+        }),
+    )
+    for (const [n, socket] of sockets.entries()) if (n % 2 === 0) socket.write(`GET / HTTP/1.1\r\nX: `)
+    const slow = setInterval(() => {
+      for (const [n, socket] of sockets.entries()) if (n % 2 === 0 && socket.writable) socket.write('x')
+    }, 50)
+    const times: number[] = []
+    while (times.length < 20) {
+      const begun = performance.now()
+      expect((await send(`http://127.0.0.1:${port}/api/v1/session`)).status).toBe(204)
+      times.push(performance.now() - begun)
+    }
+    await Promise.all(ended)
+    clearInterval(slow)
+    expect(times.sort((a, b) => a - b).at(-2)).toBeLessThan(250)
+  })
+
+  test('more connections than there may be are not taken, until others have gone', async () => {
+    const port = await limited({ ...LIMITS, headersTimeout: 60_000, maxConnections: 3 })
+    const held = await Promise.all([1, 2, 3].map(() => connectTo(port)))
+    const turnedAway = async (): Promise<boolean> =>
+      send(`http://127.0.0.1:${port}/api/v1/session`).then(
+        () => false,
+        () => true,
+      )
+    expect(await turnedAway()).toBe(true)
+    for (const socket of held) socket.destroy()
+    await until('there is room', async () => !(await turnedAway()))
+  })
+})
+
 test('a port that is taken is told of by the system’s name for it', async () => {
   const { createHttpServer } = await import('./server.ts')
   const other = createHttpServer({
     api: () => undefined,
-    gateway: { handle: () => undefined, upgrade: () => undefined },
+    gateway: edge.gateway,
+    front: edge.front,
     rendererDir: import.meta.dirname,
     log: edge.log,
   })

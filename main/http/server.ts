@@ -5,25 +5,46 @@ import sirv from 'sirv'
 import { AppError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { parseAddress, type Address } from '../gateway/address.ts'
-import type { createGateway } from '../gateway/gateway.ts'
+import type { Front } from '../gateway/front.ts'
+import type { Gateway } from '../gateway/gateway.ts'
 import { refuseUpgrade } from '../gateway/proxy.ts'
+import { valuesOf } from '../gateway/requests.ts'
 import { sendProblem, toProblem } from './problem.ts'
 
 const API = '/api/v1'
+/** What a client may take up before it is known; times in milliseconds. */
+const LIMITS = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  connectionsCheckingInterval: 2_000,
+  /** In all: each WebSocket of an editor is one. */
+  maxConnections: 4_000,
+}
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+/** For so long a client may read why its connection ends. */
+const LINGER_MS = 1_000
+const REFUSALS: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
 export interface ServerDeps {
   api: (request: IncomingMessage, response: ServerResponse, path: string, search: string) => void
-  gateway: Pick<ReturnType<typeof createGateway>, 'handle' | 'upgrade'>
+  gateway: Pick<Gateway, 'handle' | 'upgrade'>
+  /** By what those come in who are served here. */
+  front: Front
   /** The built dashboard. */
   rendererDir: string
   log: Logger
+  limits?: typeof LIMITS
 }
 
 /** The one listener, on 127.0.0.1: dashboard and API on the plain origin, workspaces on theirs. */
-export function createHttpServer({ api, gateway, rendererDir, log }: ServerDeps) {
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 0 })
+export function createHttpServer({ api, gateway, front, rendererDir, log, limits = LIMITS }: ServerDeps) {
+  const server = createServer({ ...limits, requestTimeout: 0 }) // a large file takes its time
+  server.maxConnections = limits.maxConnections
   const dashboard = sirv(rendererDir, {
     etag: true,
     setHeaders(response, path) {
@@ -41,10 +62,10 @@ export function createHttpServer({ api, gateway, rendererDir, log }: ServerDeps)
   const portOf = (): number => (server.address() as AddressInfo | null)?.port ?? 0
 
   /** @throws {AppError} when the host or the path is none of ours. */
-  function addressOf({ rawHeaders, url = '' }: IncomingMessage): Exclude<Address, { kind: 'refused' }> {
-    const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === 'host')
+  function addressOf(request: IncomingMessage): Exclude<Address, { kind: 'refused' }> {
+    const hosts = valuesOf(request, 'host')
     if (hosts.length > 1) throw new AppError('INVALID_INPUT', 'There is more than one Host header')
-    const address = parseAddress(hosts, url, portOf())
+    const address = parseAddress(hosts, request.url ?? '', portOf())
     if (address.kind === 'refused')
       throw new AppError(address.why === 'host' ? 'HOST_NOT_ALLOWED' : 'NOT_FOUND')
     return address
@@ -64,7 +85,8 @@ export function createHttpServer({ api, gateway, rendererDir, log }: ServerDeps)
     response.on('error', () => response.destroy())
     try {
       const address = addressOf(request)
-      if (address.kind === 'workspace') gateway.handle(request, response, address)
+      if (request.method === 'TRACE') throw new AppError('METHOD_NOT_ALLOWED')
+      if (address.kind === 'workspace') gateway.handle(front, request, response, address)
       else plain(request, response, address.path, address.search)
     } catch (error) {
       sendProblem(response, error, log)
@@ -74,7 +96,7 @@ export function createHttpServer({ api, gateway, rendererDir, log }: ServerDeps)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     try {
       const address = addressOf(request)
-      if (address.kind === 'workspace') gateway.upgrade(request, socket, head, address)
+      if (address.kind === 'workspace') gateway.upgrade(front, request, socket, head, address)
       else refuseUpgrade(socket, 404, 'Not Found')
     } catch (error) {
       const { code, status } = toProblem(error)
@@ -83,11 +105,13 @@ export function createHttpServer({ api, gateway, rendererDir, log }: ServerDeps)
     }
   })
 
+  server.on('connect', (_, socket) => refuseUpgrade(socket, 405, 'Method Not Allowed'))
+
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-    const status =
-      error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    const status = REFUSALS[error.code ?? ''] ?? '400 Bad Request'
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+    setTimeout(() => socket.destroy(), LINGER_MS).unref() // closing at once would take the answer from the client
   })
 
   return { port: portOf, listen: (port: number) => listen(server, port), close: () => close(server) }

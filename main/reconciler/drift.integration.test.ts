@@ -245,7 +245,7 @@ test('a network that was removed is made again', async () => {
   expect(await lonely.untilIn(id, 'RUNNING')).toMatchObject({ error_count: 0 })
 })
 
-describe.concurrent('what is not ours is not touched', () => {
+describe.concurrent('C7: what is not ours is not touched', () => {
   test('a container that has the name', async () => {
     const { id, home_path } = await withFile()
     await plane.stop(id)

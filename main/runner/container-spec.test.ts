@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { idOf, rowOf } from '../testing/rows.ts'
-import { codeServerConfig, containerSpec } from './container-spec.ts'
+import { codeServerConfig, containerSpec, seedSpec } from './container-spec.ts'
 
-const spec = { id: idOf(1), imageRef: 'image:1', homePath: '/store/home', cpus: 1.5, memoryBytes: 2 ** 30 }
+const spec = {
+  ...{ id: idOf(1), imageRef: 'image:1', homePath: '/store/home' },
+  ...{ cpus: 1.5, memoryBytes: 2 ** 30, sudo: false },
+}
 const context = {
   labels: { 'io.berth.installation': 'i' },
   network: 'berth-i',
@@ -10,9 +13,10 @@ const context = {
   socketDir: '/data/run/x/socket',
   identity: { uid: 501, gid: 20 },
   published: false,
+  proxyUri: 'http://{{port}}--x.localhost:1/',
 }
 
-describe('C1 an instance', () => {
+describe('C1: an instance', () => {
   const made = containerSpec(spec, context)
   const host = made.HostConfig!
 
@@ -23,12 +27,39 @@ describe('C1 an instance', () => {
       'CapAdd',
       'Devices',
       'PidMode',
-      'IpcMode',
       'UsernsMode',
       'VolumesFrom',
       'GroupAdd',
     ])
       expect(host, name).not.toHaveProperty(name)
+    expect(host.IpcMode).toBe('private')
+  })
+
+  test('can become root of its container only where the person wants that, and is else the same', () => {
+    const withSudo = containerSpec({ ...spec, sudo: true }, context)
+    const { CapAdd, ...rest } = withSudo.HostConfig!
+    const { SecurityOpt, ...others } = host
+    expect({ ...withSudo, HostConfig: rest }).toEqual({ ...made, HostConfig: others })
+    expect(SecurityOpt).toEqual(['no-new-privileges'])
+    expect(CapAdd).toEqual(expect.arrayContaining(['SETUID', 'SETGID', 'DAC_OVERRIDE', 'CHOWN']))
+    for (const name of [
+      'ALL',
+      'NET_RAW',
+      'NET_ADMIN',
+      'MKNOD',
+      'SYS_PTRACE',
+      'SYS_ADMIN',
+      'SETFCAP',
+      'DAC_READ_SEARCH',
+    ])
+      expect(CapAdd).not.toContain(name)
+  })
+
+  test('says nothing of the engine’s filter of system calls, which so holds', () => {
+    for (const sudo of [false, true])
+      expect(JSON.stringify(containerSpec({ ...spec, sudo }, context))).not.toMatch(
+        /seccomp|apparmor|unconfined/,
+      )
   })
 
   test('has a limit on everything that it could use up', () => {
@@ -42,7 +73,7 @@ describe('C1 an instance', () => {
     expect(containerSpec(spec, { ...context, identity: undefined }).User).toBe('coder')
   })
 
-  test('C4 sees of the host its home, its configuration (to read) and its socket’s place, which must be there, and nothing else', () => {
+  test('C4: sees of the host its home, its configuration (to read) and its socket’s place, which must be there, and nothing else', () => {
     expect(host.Mounts).toEqual([
       { Type: 'bind', Source: '/store/home', Target: '/home/coder' },
       { Type: 'bind', Source: '/data/run/x/config', Target: '/run/berth', ReadOnly: true },
@@ -52,7 +83,7 @@ describe('C1 an instance', () => {
     expect(JSON.stringify(made)).not.toContain('docker.sock')
   })
 
-  test('opens no port, or one on 127.0.0.1', () => {
+  test('C3: opens no port, or one on 127.0.0.1', () => {
     expect(host).not.toHaveProperty('PortBindings')
     expect(made).not.toHaveProperty('ExposedPorts')
     const published = containerSpec(spec, { ...context, published: true })
@@ -72,7 +103,23 @@ describe('C1 an instance', () => {
   })
 })
 
+test('C1: what a home is seeded from has neither a network nor a privilege', () => {
+  expect(seedSpec('image:1', context.labels)).toEqual({
+    Image: 'image:1',
+    Cmd: ['code-server'],
+    Labels: { 'io.berth.installation': 'i', 'io.berth.purpose': 'seed' },
+    HostConfig: {
+      ...{ CapDrop: ['ALL'], SecurityOpt: ['no-new-privileges'] },
+      ...{ IpcMode: 'private', NetworkMode: 'none', RestartPolicy: { Name: 'no' } },
+    },
+  })
+})
+
 describe('code-server is told', () => {
+  test('where a port inside is reached', () => {
+    expect(containerSpec(spec, context).Env).toContain('VSCODE_PROXY_URI=http://{{port}}--x.localhost:1/')
+  })
+
   test('to keep terminals for longer than work in them holds off an idle stop', () => {
     const { Env = [] } = containerSpec(spec, context)
     const [, seconds] = /^CODE_SERVER_RECONNECTION_GRACE_TIME=(\d+)$/m.exec(Env.join('\n'))!
@@ -88,7 +135,7 @@ describe('code-server is told', () => {
     expect(codeServerConfig(undefined)).not.toContain('bind-addr')
   })
 
-  test('E14 its secret in a file, and in nothing that the engine shows', () => {
+  test('E14: its secret in a file, and in nothing that the engine shows', () => {
     const config = JSON.parse(codeServerConfig('$argon2id$secret'))
     expect(config).toMatchObject({ auth: 'password', 'hashed-password': '$argon2id$secret' })
     expect(JSON.stringify(containerSpec(spec, { ...context, published: true }))).not.toMatch(

@@ -1,4 +1,4 @@
-import type { ContainerCreateOptions, ContainerInspectInfo } from 'dockerode'
+import type { ContainerCreateOptions, ContainerInspectInfo, HostConfig } from 'dockerode'
 import type { Identity } from './name-user.ts'
 import type { InstanceSpec } from './runner.ts'
 
@@ -18,6 +18,28 @@ export const SOCKET_NAME = 's'
 
 /** Terminals end this long after the last client has left: later than work in them holds off an idle stop, at most, by default. */
 const TERMINALS_OUTLIVE_CLIENTS_SECONDS = 86_400
+
+/** Root of a container where the person wants that: to install, to change owners and users, and to serve; no raw packets, devices or mounts. */
+const SUDO_CAPABILITIES = [
+  'AUDIT_WRITE',
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'NET_BIND_SERVICE',
+  'SETGID',
+  'SETUID',
+  'SYS_CHROOT',
+]
+
+/** What every container is denied. Nothing is said of system calls, so that the engine's own filter of them holds. */
+export const CONFINED = {
+  CapDrop: ['ALL'],
+  IpcMode: 'private',
+  RestartPolicy: { Name: 'no' },
+} as const satisfies HostConfig
+export const NO_NEW_PRIVILEGES = { SecurityOpt: ['no-new-privileges'] }
 
 export const containerName = (id: string): string => `ws-${id}`
 
@@ -41,7 +63,10 @@ export function codeServerConfig(secret: string | undefined): string {
   return JSON.stringify(config, null, 2) // which is YAML too
 }
 
-/** The container of an instance: limited, without privileges, and with nothing of the host but its home. */
+/**
+ * The container of an instance: limited, without privileges, and with nothing of the host but its home. With `sudo` what runs
+ * in it has none either, but may become its root.
+ */
 export function containerSpec(
   spec: Omit<InstanceSpec, 'anew'>,
   context: {
@@ -51,6 +76,8 @@ export function containerSpec(
     socketDir: string
     identity: Identity | undefined
     published: boolean
+    /** How VS Code tells where a port inside is reached. */
+    proxyUri: string
   },
 ): ContainerCreateOptions {
   return {
@@ -62,6 +89,7 @@ export function containerSpec(
     Env: [
       'HOME=/home/coder',
       'USER=coder',
+      `VSCODE_PROXY_URI=${context.proxyUri}`,
       // Not in the configuration: a code-server that does not know it yet refuses to start on an unknown option.
       `CODE_SERVER_RECONNECTION_GRACE_TIME=${TERMINALS_OUTLIVE_CLIENTS_SECONDS}`,
     ],
@@ -70,6 +98,8 @@ export function containerSpec(
     Cmd: ['--config', `${CONFIG_DIR}/${CONFIG_NAME}`, '/home/coder'],
     ...(context.published && { ExposedPorts: { [`${PORT}/tcp`]: {} } }),
     HostConfig: {
+      ...CONFINED,
+      ...(spec.sudo ? { CapAdd: SUDO_CAPABILITIES } : NO_NEW_PRIVILEGES),
       Init: true, // reaps what terminals leave, and passes SIGTERM on
       Mounts: [
         // A mount (unlike a bind) fails when its source is missing, instead of making an empty one.
@@ -87,13 +117,19 @@ export function containerSpec(
       Memory: spec.memoryBytes,
       MemorySwap: spec.memoryBytes,
       PidsLimit: 2_048,
-      CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges'],
+      // None for open files: where the engine itself may have fewer, no container would start; they cost memory, which is limited.
       LogConfig: { Type: 'json-file', Config: { 'max-size': '5m', 'max-file': '2' } },
-      RestartPolicy: { Name: 'no' },
     },
   }
 }
+
+/** A container that never runs: its image's files are read from it. */
+export const seedSpec = (imageRef: string, labels: Record<string, string>): ContainerCreateOptions => ({
+  Image: imageRef,
+  Cmd: ['code-server'], // but an image that names none makes no container
+  Labels: { ...labels, [LABEL_PURPOSE]: 'seed' },
+  HostConfig: { ...CONFINED, ...NO_NEW_PRIVILEGES, NetworkMode: 'none' },
+})
 
 /** What is mounted as its home, as it was asked for: what the engine made of it may be a path of a virtual machine. */
 export const homeOf = ({ HostConfig }: ContainerInspectInfo): string | null =>

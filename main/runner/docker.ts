@@ -14,13 +14,18 @@ import {
   containerName,
   containerSpec,
   homeOf,
+  seedSpec,
 } from './container-spec.ts'
+import { demultiplex } from './demultiplex.ts'
 import { engineError, messageOf, statusOf } from './engine-errors.ts'
 import { ensureImage } from './image.ts'
+import { readListening } from './listening.ts'
 import { nameUser, type Identity } from './name-user.ts'
 import { listOrphans } from './orphans.ts'
 import { answers } from './probe.ts'
+import { remapsUsers, risksOf, type EngineInfo, type EngineVersion } from './risks.ts'
 import { createRunDirs } from './run-dir.ts'
+import { createSourceCheck } from './sources.ts'
 import { createStorage } from './storage.ts'
 import { watchEngine } from './watch.ts'
 import { readWork } from './work.ts'
@@ -32,10 +37,10 @@ const POLL_MS = 25
 /** Of a log that is told: what comes before is left out. */
 const MAX_LOG_CHARS = 256 * 1024
 
-interface EngineInfo {
-  NCPU: number
-  SecurityOptions?: string[]
-  OperatingSystem: string
+/** Dockerode's types do not know that these can be given up. */
+interface Asked {
+  info: (options: { abortSignal: AbortSignal }) => Promise<EngineInfo>
+  version: (options: { abortSignal: AbortSignal }) => Promise<EngineVersion>
 }
 
 export interface DockerRunnerOptions {
@@ -46,6 +51,8 @@ export interface DockerRunnerOptions {
   labels: Record<string, string>
   /** A directory of this user alone; per instance it holds code-server's configuration and socket. */
   runDir: string
+  /** Directories below which all homes and archives lie: nothing else is ever mounted. */
+  sources: readonly string[]
   /** Who an instance runs as, and so whose files a home has; undefined where the engine maps owners itself. */
   identity: Identity | undefined
   /**
@@ -53,6 +60,8 @@ export interface DockerRunnerOptions {
    * engine shares this machine's kernel, else the same as `port`.
    */
   upstream: 'auto' | 'port'
+  /** `VSCODE_PROXY_URI` of a workspace. */
+  proxyUri: (id: string) => string
   /** What jobs are made of that are no workspace's. */
   image: string
 }
@@ -68,7 +77,8 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
   let networkReady: Promise<void> | undefined
 
   const runDirs = createRunDirs(options.runDir, identity)
-  const storage = createStorage({ docker, labels, run, image: options.image })
+  const requireSource = createSourceCheck([...options.sources, options.runDir])
+  const storage = createStorage({ docker, labels, run, image: options.image, requireSource })
 
   /** Our container, even if somebody has renamed it; `foreign` when one that is not ours, and so not to be touched, has the name. */
   async function find(id: string): Promise<Docker.ContainerInspectInfo | 'foreign' | undefined> {
@@ -195,7 +205,7 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
       if (found) await remove(spec.id, found.Id)
       await failpoint('starting.removed-remains')
       await requireUnused(spec.homePath)
-      const published = options.upstream === 'port' || !sharesKernel(engine)
+      const published = publishes(engine)
       await prepareRunDir(spec.id, published)
       await failpoint('starting.prepared')
       signal.throwIfAborted()
@@ -238,9 +248,11 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     return local && process.platform === 'linux' && !/docker desktop/i.test(engine.OperatingSystem)
   }
 
+  const publishes = (engine: EngineInfo): boolean => options.upstream === 'port' || !sharesKernel(engine)
+
   /** Rootless engines and remapped users have other numbers for everybody: files would belong to nobody. */
-  function requireOwnUsers({ SecurityOptions = [] }: EngineInfo): void {
-    if (identity && SecurityOptions.some((option) => /name=(rootless|userns)/.test(option)))
+  function requireOwnUsers(engine: EngineInfo): void {
+    if (identity && remapsUsers(engine))
       throw new AppError('NOT_SUPPORTED', 'This Docker Engine runs rootless or with remapped users', {
         hint: 'Use an engine with ordinary users (DOCKER_HOST or "docker context use" name it), then retry.',
       })
@@ -255,15 +267,18 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
   }
 
   async function create(spec: InstanceSpec, published: boolean, signal: AbortSignal): Promise<void> {
+    const [configDir, socketDir] = [runDirs.configDir(spec.id), runDirs.socketDir(spec.id)]
+    for (const source of [spec.homePath, configDir, socketDir]) await requireSource(source)
     try {
       const container = await docker.createContainer(
         containerSpec(spec, {
           labels,
           network,
-          configDir: runDirs.configDir(spec.id),
-          socketDir: runDirs.socketDir(spec.id),
+          configDir,
+          socketDir,
           identity,
           published,
+          proxyUri: options.proxyUri(spec.id),
         }),
       )
       await failpoint('starting.created')
@@ -361,11 +376,7 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
 
   async function readImageHome(ref: string, use: (tar: Readable) => Promise<void>): Promise<void> {
     const container = await docker
-      .createContainer({
-        Image: ref,
-        Cmd: ['code-server'], // which never runs: but an image that names none makes no container
-        Labels: { ...labels, [LABEL_PURPOSE]: 'seed', [LABEL_RUN]: run },
-      })
+      .createContainer(seedSpec(ref, { ...labels, [LABEL_RUN]: run }))
       .catch((error: unknown) => {
         throw engineError(error)
       })
@@ -398,11 +409,23 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     unpack: storage.unpack,
     erase: storage.erase,
     endStorage: storage.endStorage,
+    listening: (id) => ofContainer(id, [], (container) => readListening(docker, container)),
     work: (id) => ofContainer(id, undefined, (container) => readWork(docker, container)),
     logTail: (id, lines) => ofContainer(id, '', (container) => logTail(container, lines)),
     orphans: (isKnown) => listOrphans(docker, installation, isKnown),
     ensureImage: (ref, onProgress, signal) => ensureImage(docker, ref, onProgress, signal),
     upstream: (id) => upstreams.get(id),
+
+    async risks() {
+      try {
+        const patience = { abortSignal: AbortSignal.timeout(PROBE_MS) }
+        const asked = docker as Asked
+        const [engine, version] = await Promise.all([asked.info(patience), asked.version(patience)])
+        return risksOf(engine, version, process.platform, publishes(engine))
+      } catch {
+        return [] // of what cannot be asked nothing is said
+      }
+    },
 
     async tidy(isDeleted) {
       try {
@@ -425,15 +448,4 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
 
     watch: (on) => watchEngine(docker, installation, on),
   }
-}
-
-/** The text of a container log, whose frames are: stream (1 byte), three zeros, length (4 bytes, big endian), data. */
-export function demultiplex(log: Buffer): string {
-  const parts: Buffer[] = []
-  for (let at = 0; at + 8 <= log.length;) {
-    const length = log.readUInt32BE(at + 4)
-    parts.push(log.subarray(at + 8, at + 8 + length))
-    at += 8 + length
-  }
-  return Buffer.concat(parts).toString('utf8')
 }

@@ -7,7 +7,6 @@ import { IMAGE, useBench } from '../testing/harness.ts'
 import { idOf } from '../testing/rows.ts'
 import { tempDir } from '../testing/temp-dir.ts'
 import { LABEL_INSTALLATION, LABEL_PURPOSE, LABEL_WORKSPACE, containerSpec } from './container-spec.ts'
-import { createDockerRunner } from './docker.ts'
 import { listOrphans } from './orphans.ts'
 
 const bench = useBench()
@@ -27,10 +26,10 @@ async function make(
   changes: { name?: string; labels?: Record<string, string> } = {},
 ): Promise<void> {
   await mkdir(join(dir, id), { recursive: true })
-  const spec = { id, imageRef: IMAGE, homePath: join(dir, id), cpus: 0.5, memoryBytes: 2 ** 28 }
+  const spec = { id, imageRef: IMAGE, homePath: join(dir, id), cpus: 0.5, memoryBytes: 2 ** 28, sudo: false }
   const made = containerSpec(spec, {
     ...{ labels: ours, network: 'none', configDir: dir, socketDir: dir },
-    ...{ identity: undefined, published: false },
+    ...{ identity: undefined, published: false, proxyUri: '' },
   })
   await docker.createContainer({
     ...made,
@@ -71,17 +70,7 @@ test('C7 finds this installation’s instances that nobody knows, under whatever
 })
 
 test('C7 removing them leaves every other container alone, a foreign one of such a name and a storage job too', async () => {
-  const runner = createDockerRunner({
-    ...{
-      docker,
-      installation,
-      labels,
-      runDir: tempDir(),
-      identity: undefined,
-      upstream: 'auto',
-      image: IMAGE,
-    },
-  })
+  const runner = await bench.runner({ installation })
   const before = await names()
   for (const id of [ORPHAN, RENAMED, FOREIGN, OTHERS]) await runner.stop(id, AbortSignal.timeout(60_000))
   const gone = [`/ws-${ORPHAN}`, `/renamed-${RENAMED}`]

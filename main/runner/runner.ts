@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { Engine } from '../core/api.ts'
+import type { Engine, System } from '../core/api.ts'
 import type { ArchiveMeta, Packed } from '../core/archive.ts'
 import type { Upstream } from '../core/upstream.ts'
 
@@ -11,6 +11,8 @@ export interface InstanceSpec {
   homePath: string
   cpus: number
   memoryBytes: number
+  /** Whether programs inside may become root of the container. */
+  sudo: boolean
   /** Whether a container that runs already is replaced: it was waited for in vain. */
   anew: boolean
 }
@@ -62,6 +64,9 @@ export interface Orphan {
   homePath: string | null
 }
 
+/** What of the engine weakens isolation, and what to do about it. */
+export type Risk = System['risks'][number]
+
 export type StartStep = 'CREATING_CONTAINER' | 'WAITING_FOR_EDITOR'
 
 /**
@@ -100,12 +105,19 @@ export interface Runner {
   endStorage(id: string): Promise<void>
   /** What goes on in an instance; undefined when there is none. */
   work(id: string): Promise<Work | undefined>
+  /**
+   * The TCP ports on which something in an instance listens, ascending, without code-server's own; empty when there is none.
+   * It is the workspace's own word.
+   */
+  listening(id: string): Promise<number[]>
   /** The end of the log of a workspace's container; empty when there is none. */
   logTail(id: string, lines: number): Promise<string>
   /** This installation's containers of workspaces that `isKnown` does not know. */
   orphans(isKnown: (id: string) => boolean): Promise<Orphan[]>
   /** Of an instance that answered when it was last observed. */
   upstream(id: string): Upstream | undefined
+  /** What is known of the engine that weakens isolation; empty while it cannot be asked. */
+  risks(): Promise<Risk[]>
   /** Removes what a crash, or an answer that came too late, may have left behind. */
   tidy(isDeleted: (id: string) => boolean): Promise<void>
   /** Follows the engine until `close`: hints that a workspace changed, and news of the engine itself. */

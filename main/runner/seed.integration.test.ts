@@ -2,8 +2,6 @@ import { buffer } from 'node:stream/consumers'
 import { beforeAll, expect, test } from 'vitest'
 import { seedsOf } from '../testing/containers.ts'
 import { useBench } from '../testing/harness.ts'
-import { createDockerRunner } from './docker.ts'
-import type { Runner } from './runner.ts'
 
 const bench = useBench()
 const { docker } = bench
@@ -13,23 +11,8 @@ beforeAll(async () => {
   tiny = await bench.image('tiny')
 })
 
-/** A runner as a process of one installation has it. */
-async function createRunner(): Promise<Runner> {
-  const runDir = await bench.dir()
-  const { labels } = bench
-  return createDockerRunner({
-    docker,
-    installation: bench.label,
-    labels,
-    runDir,
-    identity: undefined,
-    upstream: 'auto',
-    image: tiny,
-  })
-}
-
 test('tidying up, which may come at any moment, leaves a seed that is in use alone', async () => {
-  const runner = await createRunner()
+  const runner = await bench.runner()
   const read = new AbortController()
   const tidying = (async () => {
     while (!read.signal.aborted) await runner.tidy(() => false)
@@ -45,9 +28,9 @@ test('tidying up, which may come at any moment, leaves a seed that is in use alo
 })
 
 test('tidying up removes the seeds of an earlier process', async () => {
-  const earlier = await createRunner()
+  const earlier = await bench.runner()
   await earlier.readImageHome(tiny, async () => {
-    await (await createRunner()).tidy(() => false)
+    await (await bench.runner()).tidy(() => false)
     expect(await seedsOf(docker, bench.label)).toEqual([])
   })
 })

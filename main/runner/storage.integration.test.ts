@@ -11,6 +11,7 @@ import { finished } from '../testing/images.ts'
 import { inLab } from '../testing/storage-lab.ts'
 import type { Entry, Sprout } from '../testing/storage-lab.mjs'
 import { LABEL_INSTALLATION, LABEL_PURPOSE, LABEL_RUN, LABEL_WORKSPACE } from './container-spec.ts'
+import { createSourceCheck } from './sources.ts'
 import { createStorage, type Storage } from './storage.ts'
 
 const ID = '01j00000000000000000000000'
@@ -20,6 +21,7 @@ const labels = { ...bench.labels, [LABEL_INSTALLATION]: bench.label }
 const never = new AbortController().signal
 
 let dir: string
+let requireSource: (path: string) => Promise<void>
 let storage: Storage
 let lab: <Name extends Parameters<typeof inLab>[1]>(
   name: Name,
@@ -28,7 +30,8 @@ let lab: <Name extends Parameters<typeof inLab>[1]>(
 
 beforeAll(async () => {
   dir = await bench.dir()
-  storage = createStorage({ docker, labels, run: 'this', image: IMAGE })
+  requireSource = createSourceCheck([dir])
+  storage = createStorage({ docker, labels, run: 'this', image: IMAGE, requireSource })
   lab = (name, argument) => inLab({ docker, image: IMAGE, labels: bench.labels, dir }, name, argument)
 })
 
@@ -576,7 +579,8 @@ describe('a job', () => {
   })
 
   test('that erases and cannot says so', async () => {
-    const other = createStorage({ docker, labels, run: 'this', image: 'berth-test:never' })
+    const image = 'berth-test:never'
+    const other = createStorage({ docker, labels, run: 'this', image, requireSource })
     await expect(other.erase(join(dir, empty('nothing')), never)).rejects.toThrow(thrown('IMAGE_NOT_FOUND'))
     await expect(storage.erase(join(dir, 'never'), never)).rejects.toThrow(thrown('HOME_NOT_WRITABLE'))
     const why = new Error('it took too long')
@@ -614,6 +618,7 @@ describe('a job', () => {
       labels,
       run: 'this',
       image: IMAGE,
+      requireSource,
     })
     await expect(away.pack(place('nothing'), () => undefined, never)).rejects.toThrow(
       thrown('DOCKER_UNREACHABLE'),

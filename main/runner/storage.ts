@@ -7,7 +7,14 @@ import type Docker from 'dockerode'
 import { z } from 'zod'
 import { packed } from '../core/archive.ts'
 import { AppError } from '../core/errors.ts'
-import { LABEL_INSTALLATION, LABEL_PURPOSE, LABEL_RUN, LABEL_WORKSPACE } from './container-spec.ts'
+import {
+  CONFINED,
+  LABEL_INSTALLATION,
+  LABEL_PURPOSE,
+  LABEL_RUN,
+  LABEL_WORKSPACE,
+  NO_NEW_PRIVILEGES,
+} from './container-spec.ts'
 import { engineError, messageOf, statusOf } from './engine-errors.ts'
 import type { Runner, StorageProgress, StorageSpec } from './runner.ts'
 import program from './storage-job.mjs?raw'
@@ -55,18 +62,20 @@ export interface Storage extends Pick<Runner, 'pack' | 'unpack' | 'erase' | 'end
 /**
  * Storage jobs: short-lived containers that can do nothing but read the one directory and write the other, or empty one.
  * `labels` name the installation; `run` tells this process's containers from those that a crash has left; `image` is what
- * a job is made of that is no workspace's.
+ * a job is made of that is no workspace's; `requireSource` refuses to mount what is not Berth's own.
  */
 export function createStorage({
   docker,
   labels,
   run,
   image,
+  requireSource,
 }: {
   docker: Docker
   labels: Record<string, string>
   run: string
   image: string
+  requireSource: (path: string) => Promise<void>
 }): Storage {
   const list = (...more: string[]): Promise<Docker.ContainerInfo[]> =>
     docker.listContainers({
@@ -100,6 +109,8 @@ export function createStorage({
   }
 
   async function create(kind: Kind, spec: Spec, job: object): Promise<Docker.Container> {
+    await requireSource(spec.homeDir)
+    if (spec.archiveDir !== undefined) await requireSource(spec.archiveDir)
     try {
       return await docker.createContainer({
         Image: spec.imageRef,
@@ -123,6 +134,8 @@ export function createStorage({
         Cmd: [program],
         Healthcheck: { Test: ['NONE'] },
         HostConfig: {
+          ...CONFINED,
+          ...NO_NEW_PRIVILEGES,
           Mounts: [
             bind(spec.homeDir, HOME, kind === 'pack'),
             ...(spec.archiveDir === undefined ? [] : [bind(spec.archiveDir, ARCHIVE, kind === 'unpack')]),
@@ -132,11 +145,8 @@ export function createStorage({
           Memory: 2 ** 30,
           MemorySwap: 2 ** 30,
           PidsLimit: 256,
-          CapDrop: ['ALL'],
           CapAdd: [...KINDS[kind].capabilities],
-          SecurityOpt: ['no-new-privileges'],
           LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
-          RestartPolicy: { Name: 'no' },
         },
       })
     } catch (error) {
@@ -212,6 +222,7 @@ export function createStorage({
 
   return {
     async pack(spec, onProgress, signal) {
+      await requireSource(spec.archiveDir)
       const file = join(spec.archiveDir, 'home.tar.zst')
       await writeFile(file, '', { mode: 0o600 }) // made here, so that it belongs to who runs Berth
       const result = await explained('pack', work('pack', spec, {}, onProgress, signal), signal)

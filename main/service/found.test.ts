@@ -43,6 +43,7 @@ beforeEach(() => {
   bus.subscribe((news) => news.kind === 'workspace' && done.push(`told ${news.id}`))
   deps = {
     table,
+    isKeeper: ({ id }) => id === ALICE.id,
     isUser: (id) => [ALICE.id, BOB.id].includes(id),
     homes: () => Promise.resolve([...homes]),
     observeHome: (key) => Promise.resolve(undescribed.includes(key) ? 'present' : 'absent'),
@@ -151,6 +152,24 @@ describe('the list', () => {
     expect((await found.list(ALICE)).map(({ id }) => id)).toEqual([idOf(3), idOf(1)])
     await expect(found.adopt(ALICE, [idOf(2)])).rejects.toEqual(thrown('NOT_FOUND'))
     await expect(found.removeContainer(ALICE, idOf(4))).rejects.toEqual(thrown('NOT_FOUND'))
+  })
+
+  test('has for others than the desktop’s own user what lies among their own homes, and nothing else', async () => {
+    addHome('present', { id: idOf(1) }, ALICE.id)
+    addHome('present', { id: idOf(2) }, BOB.id)
+    addContainer({ id: idOf(2) })
+    addHome('present', { id: idOf(3) }, LOST)
+    archives = [archiveKey(idOf(4), 'a')] // of somebody lost
+    addContainer({ id: idOf(5) })
+    addContainer({ id: idOf(6), homePath: `/homes/${keyOf(BOB.id, idOf(6))}` })
+    addContainer({ id: idOf(7), homePath: `/homes/${keyOf(LOST, idOf(7))}` })
+    expect(await found.list(BOB)).toEqual([expect.objectContaining({ id: idOf(2), container: true })])
+    for (const n of [1, 3, 4, 5, 6, 7]) {
+      await expect(found.adopt(BOB, [idOf(n)])).rejects.toEqual(thrown('NOT_FOUND'))
+      await expect(found.removeContainer(BOB, idOf(n))).rejects.toEqual(thrown('NOT_FOUND'))
+    }
+    expect(done).toEqual([])
+    expect((await found.adopt(BOB, [idOf(2)])).map(({ ownerId }) => ownerId)).toEqual([BOB.id])
   })
 
   test('shows homes while the engine is away, and archived ones while the archives are', async () => {

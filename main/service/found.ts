@@ -24,6 +24,8 @@ interface Container {
 
 export interface FoundDeps {
   table: Pick<WorkspaceTable, 'get' | 'insert'>
+  /** True for the desktop's own user: the others see what lies below `users/<their id>` and nothing else. */
+  isKeeper: (user: User) => boolean
   /** True for somebody this database knows: nobody else is given their homes. */
   isUser: (id: string) => boolean
   homes: () => Promise<Home[]>
@@ -82,9 +84,11 @@ export function createFound(deps: FoundDeps) {
   /** All that this user may take in, by id. */
   async function look(user: User, containers: readonly Container[]): Promise<Map<string, Find>> {
     const finds = new Map<string, Find>()
+    const isKeeper = deps.isKeeper(user)
     const isOpen = (id: string, key: string | null): boolean => {
       const owner = key?.split('/')[1]
-      return !table.get(id) && (owner === undefined || owner === user.id || !deps.isUser(owner))
+      if (table.get(id)) return false
+      return owner === user.id || (isKeeper && (owner === undefined || !deps.isUser(owner)))
     }
     for (const { key, manifest, home } of (await deps.homes()).toSorted(mostFirst))
       if (!finds.has(manifest.id) && isOpen(manifest.id, key))
@@ -104,7 +108,7 @@ export function createFound(deps: FoundDeps) {
       const key = keyOf(container)
       // One that has another home is none of this workspace's.
       if (described && described.key === key) described.container = container
-      else if (!described && isOpen(id, key)) {
+      else if (!described && isKeeper && isOpen(id, key)) {
         const home = key === null ? 'absent' : await deps.observeHome(key)
         finds.set(id, { id, key, placed: home !== 'absent', home, container })
       }
@@ -156,6 +160,7 @@ export function createFound(deps: FoundDeps) {
       archive_ttl_seconds: defaults.archiveTtlSeconds,
       busy_shield: defaults.busyShield,
       busy_cap_seconds: defaults.busyCapSeconds,
+      sudo: BLANK.sudo,
     })
   }
 

@@ -1,35 +1,71 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { createAccountTable } from '../db/accounts.ts'
+import { createAccountTable, type AccountTable } from '../db/accounts.ts'
 import type { Db } from '../db/open.ts'
 import { memoryDb } from '../testing/plane.ts'
 import { ALICE, BOB, idOf } from '../testing/rows.ts'
 import { PRINTED_CODE_MS, createSessions, type Scope, type Sessions } from './sessions.ts'
 
 const TOKEN = 'the-token-of-this-installation'
+const MINUTE = 60_000
 const DAY = 86_400_000
 const ID = idOf(1)
 
 let db: Db
+let accounts: AccountTable
 let sessions: Sessions
 let now: number
+/** Whose connections had to end. */
+let ended: string[]
 
 beforeEach(() => {
   db = memoryDb()
   now = 1_000
-  sessions = createSessions({ accounts: createAccountTable(db), owner: ALICE, token: TOKEN, now: () => now })
+  ended = []
+  accounts = createAccountTable(db)
+  sessions = createSessions({
+    accounts,
+    owner: ALICE,
+    token: TOKEN,
+    now: () => now,
+    onEnd: (ids) => void ended.push(...ids),
+  })
 })
 
-const api = (userId = ALICE.id): Scope => ({ userId, workspaceId: null })
-const pages = (workspaceId = ID, userId = ALICE.id): Scope => ({ userId, workspaceId })
-const begin = (scope: Scope): string => sessions.redeem(sessions.issueCode(scope), scope.workspaceId)!.token
+const api = (userId = ALICE.id): Scope => ({ userId, parentId: null, workspaceId: null, port: null })
+const pages = (workspaceId = ID, parentId: string | null = null, port: number | null = null): Scope => ({
+  userId: ALICE.id,
+  parentId,
+  workspaceId,
+  port,
+})
+const begin = (scope: Scope): string =>
+  sessions.redeem(sessions.issueCode(scope), scope.workspaceId, scope.port)!.token
+/** A session of the API, one of an editor entered from it, and one of a port entered from that. */
+function family() {
+  const bearer = begin(api())
+  const { sessionId } = sessions.requirePrincipal(bearer)
+  const cookie = begin(pages(ID, sessionId))
+  const editorId = sessions.visitor(cookie, ID, null)!.sessionId
+  const portCookie = begin(pages(ID, editorId, 3000))
+  const portId = sessions.visitor(portCookie, ID, 3000)!.sessionId
+  return { bearer, sessionId, cookie, editorId, portCookie, portId }
+}
+type Family = ReturnType<typeof family>
+const isGood = ({ bearer, cookie, portCookie }: Family) => [
+  sessions.bearer(bearer) !== undefined,
+  sessions.visitor(cookie, ID, null) !== undefined,
+  sessions.visitor(portCookie, ID, 3000) !== undefined,
+]
+const code = (code: string) => expect.objectContaining({ code }) as Error
+const count = (): number => db.prepare('SELECT count(*) FROM sessions').pluck().get() as number
 
 describe('a code', () => {
   test('is exchanged for a session once', () => {
     const code = sessions.issueCode(api(BOB.id))
-    const session = sessions.redeem(code, null)!
+    const session = sessions.redeem(code, null, null)!
     expect(session.userId).toBe(BOB.id)
-    expect(sessions.bearerUser(session.token)).toEqual(BOB)
-    expect(sessions.redeem(code, null)).toBeUndefined()
+    expect(sessions.bearer(session.token)?.user).toEqual(BOB)
+    expect(sessions.redeem(code, null, null)).toBeUndefined()
   })
 
   test('is good for a minute, a printed one for an hour, and not a moment longer', () => {
@@ -37,24 +73,50 @@ describe('a code', () => {
       sessions.issueCode(scope, ...(n < 2 ? [] : [PRINTED_CODE_MS])),
     ) as [string, string, string, string]
     now += 59_999
-    expect(sessions.redeem(code, null)).toBeDefined()
+    expect(sessions.redeem(code, null, null)).toBeDefined()
     now += 1
-    expect(sessions.redeem(last, null)).toBeUndefined()
+    expect(sessions.redeem(last, null, null)).toBeUndefined()
     now += PRINTED_CODE_MS - 60_001
-    expect(sessions.redeem(printed, null)).toBeDefined()
+    expect(sessions.redeem(printed, null, null)).toBeDefined()
     now += 1
-    expect(sessions.redeem(lastPrinted, null)).toBeUndefined()
+    expect(sessions.redeem(lastPrinted, null, null)).toBeUndefined()
   })
 
   test('is good for what it was made for and nothing else, and trying spends nothing', () => {
     const code = sessions.issueCode(pages())
-    for (const other of [null, idOf(2), '']) expect(sessions.redeem(code, other)).toBeUndefined()
-    expect(sessions.redeem(code, ID)).toBeDefined()
-    expect(sessions.redeem(sessions.issueCode(api()), ID)).toBeUndefined()
+    const atPort = sessions.issueCode(pages(ID, null, 3000))
+    for (const other of [null, idOf(2), '']) {
+      expect(sessions.redeem(code, other, null)).toBeUndefined()
+      expect(sessions.redeem(atPort, other, 3000)).toBeUndefined()
+    }
+    expect(sessions.redeem(code, ID, 3000)).toBeUndefined()
+    for (const port of [null, 3001, 0]) expect(sessions.redeem(atPort, ID, port)).toBeUndefined()
+    expect(sessions.redeem(code, ID, null)).toBeDefined()
+    expect(sessions.redeem(atPort, ID, 3000)).toBeDefined()
+    expect(sessions.redeem(sessions.issueCode(api()), ID, null)).toBeUndefined()
   })
 
   test('that nobody made is good for nothing', () => {
-    for (const code of ['', 'x', TOKEN]) expect(sessions.redeem(code, null)).toBeUndefined()
+    for (const code of ['', 'x', TOKEN]) expect(sessions.redeem(code, null, null)).toBeUndefined()
+  })
+
+  test('is good for nothing once the session that it was made in is over', () => {
+    const { sessionId } = family()
+    const code = sessions.issueCode(pages(ID, sessionId))
+    sessions.signOut(sessionId)
+    expect(sessions.redeem(code, ID, null)).toBeUndefined()
+    expect(count()).toBe(0)
+  })
+
+  test('is never made in the name of somebody else’s session', () => {
+    const { sessionId } = family()
+    const code = sessions.issueCode({ ...pages(ID, sessionId), userId: BOB.id })
+    expect(sessions.redeem(code, ID, null)).toBeUndefined()
+  })
+
+  test('that the installation’s token made is in no session', () => {
+    const cookie = begin(pages(ID, 'token'))
+    expect(sessions.visitor(cookie, ID, null)?.user).toEqual(ALICE)
   })
 
   test('is never the same twice, nor is a session, and each has 256 bits', () => {
@@ -67,52 +129,229 @@ describe('a code', () => {
 describe('a session', () => {
   test('of the API names its user there, and nobody at a workspace', () => {
     const token = begin(api(BOB.id))
-    expect(sessions.bearerUser(token)).toEqual(BOB)
-    expect(sessions.requireUser(token)).toEqual(BOB)
-    expect(sessions.workspaceUser(token, ID)).toBeUndefined()
+    expect(sessions.bearer(token)?.user).toEqual(BOB)
+    expect(sessions.requirePrincipal(token).user).toEqual(BOB)
+    expect(sessions.visitor(token, ID, null)).toBeUndefined()
   })
 
-  test('E4 of a workspace names its user at that one, and nobody anywhere else', () => {
+  test('E4: of a workspace names its user at that one, and nobody anywhere else', () => {
     const token = begin(pages())
-    expect(sessions.workspaceUser(token, ID)).toEqual(ALICE)
-    expect(sessions.workspaceUser(token, idOf(2))).toBeUndefined()
-    expect(sessions.bearerUser(token)).toBeUndefined()
-    expect(() => sessions.requireUser(token)).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }))
+    const atPort = begin(pages(ID, null, 3000))
+    expect(sessions.visitor(token, ID, null)?.user).toEqual(ALICE)
+    expect(sessions.visitor(atPort, ID, 3000)?.user).toEqual(ALICE)
+    for (const port of [3000, 3001]) expect(sessions.visitor(token, ID, port)).toBeUndefined()
+    for (const port of [null, 3001]) expect(sessions.visitor(atPort, ID, port)).toBeUndefined()
+    for (const cookie of [token, atPort]) {
+      expect(sessions.visitor(cookie, idOf(2), null)).toBeUndefined()
+      expect(sessions.visitor(cookie, idOf(2), 3000)).toBeUndefined()
+      expect(sessions.bearer(cookie)).toBeUndefined()
+      expect(() => sessions.requirePrincipal(cookie)).toThrow(code('UNAUTHENTICATED'))
+    }
   })
 
-  test('lasts thirty days and not a moment longer', () => {
-    const [bearer, cookie] = [begin(api()), begin(pages())]
-    now += 30 * DAY - 1
-    expect(sessions.bearerUser(bearer)).toEqual(ALICE)
-    expect(sessions.workspaceUser(cookie, ID)).toEqual(ALICE)
+  test('is another one at each sign-in', () => {
+    const [one, two] = [sessions.signIn(TOKEN)!, sessions.signIn(TOKEN)!]
+    expect(sessions.bearer(one.token)!.sessionId).not.toBe(sessions.bearer(two.token)!.sessionId)
+  })
+
+  test('lasts thirty days however much it is used and renewed, and not a moment longer', () => {
+    let bearer = begin(api())
+    let cookie = begin(pages())
+    for (let day = 1; day < 30; day++) {
+      now += DAY
+      bearer = sessions.renew(bearer).token
+      cookie = sessions.renewVisitor(cookie, ID, null)!.token
+    }
+    now += DAY - 1
+    expect(sessions.bearer(bearer)?.user).toEqual(ALICE)
+    expect(sessions.visitor(cookie, ID, null)?.user).toEqual(ALICE)
     now += 1
-    expect(sessions.bearerUser(bearer)).toBeUndefined()
-    expect(sessions.workspaceUser(cookie, ID)).toBeUndefined()
+    expect(sessions.bearer(bearer)).toBeUndefined()
+    expect(sessions.visitor(cookie, ID, null)).toBeUndefined()
   })
 
-  test('ends when it is signed out, and no other does', () => {
-    const [mine, other] = [begin(api()), begin(api())]
-    sessions.signOut(mine)
-    expect(sessions.bearerUser(mine)).toBeUndefined()
-    expect(sessions.bearerUser(other)).toEqual(ALICE)
+  test('that is not used for seven days is over', () => {
+    const [used, unused] = [begin(api()), begin(api())]
+    now += 4 * DAY
+    expect(sessions.bearer(used)).toBeDefined()
+    now += 3 * DAY - 1
+    expect(sessions.bearer(used)).toBeDefined()
+    now += 1
+    expect(sessions.bearer(unused)).toBeUndefined()
+    expect(sessions.bearer(used)).toBeDefined()
+  })
+
+  test('is used by what was entered from it', () => {
+    const all = family()
+    for (let n = 0; n < 3; n++) {
+      now += 6 * DAY
+      expect(sessions.visitor(all.portCookie, ID, 3000)).toBeDefined()
+    }
+    now += 6 * DAY
+    expect(isGood(all)).toEqual([true, true, true])
+  })
+
+  test('that has connections is not idle', () => {
+    const all = family()
+    for (let n = 0; n < 3; n++) {
+      now += 6 * DAY
+      sessions.sweep((id) => id === all.editorId)
+    }
+    expect(isGood(all)).toEqual([true, true, false])
+    expect(ended).toEqual([all.portId])
+  })
+
+  test('writes that it is used once a minute at most', () => {
+    const token = begin(api())
+    const seenAt = () => db.prepare('SELECT seen_at FROM sessions').pluck().get()
+    now += MINUTE - 1
+    sessions.bearer(token)
+    expect(seenAt()).toBe(1_000)
+    now += 1
+    sessions.bearer(token)
+    expect(seenAt()).toBe(1_000 + MINUTE)
+  })
+
+  test('ends when it is signed out, with all that was entered from it, and no other does', () => {
+    const [mine, other] = [family(), family()]
+    sessions.signOut(mine.sessionId)
+    expect(isGood(mine)).toEqual([false, false, false])
+    expect(isGood(other)).toEqual([true, true, true])
+    expect(ended.sort()).toEqual([mine.sessionId, mine.editorId, mine.portId].sort())
+    sessions.signOut(mine.sessionId)
+    expect(ended).toHaveLength(3)
+  })
+
+  test('that has expired is swept away with what was entered from it, which never outlasts it', () => {
+    const bearer = begin(api())
+    now += 20 * DAY // the sweeper knows of connections, so it stays
+    const { sessionId } = accounts.unseenSessions(now).map((sessionId) => ({ sessionId }))[0]!
+    sessions.sweep(() => true)
+    const issued = sessions.redeem(sessions.issueCode(pages(ID, sessionId)), ID, null)!
+    expect(issued.expiresAt).toBe(1_000 + 30 * DAY)
+    now = 1_000 + 30 * DAY
+    expect([sessions.bearer(bearer), sessions.visitor(issued.token, ID, null)]).toEqual([
+      undefined,
+      undefined,
+    ])
+    sessions.sweep(() => true)
+    expect(ended).toHaveLength(2)
+    expect(count()).toBe(0)
+    sessions.sweep()
+    expect(ended).toHaveLength(2)
+  })
+
+  test('of a user ends with the others, but for the one that asks and what was entered from it', () => {
+    const [mine, other] = [family(), family()]
+    const bobs = begin(api(BOB.id))
+    sessions.endAll(ALICE.id, mine.sessionId)
+    expect(isGood(mine)).toEqual([true, true, true])
+    expect(isGood(other)).toEqual([false, false, false])
+    expect(sessions.bearer(bobs)).toBeDefined()
+    sessions.endAll(ALICE.id)
+    expect(isGood(mine)).toEqual([false, false, false])
+    expect(ended).toHaveLength(6)
+    expect(sessions.bearer(bobs)).toBeDefined()
+  })
+})
+
+describe('renewing', () => {
+  const renew = (token: string): string => sessions.renew(token).token
+
+  test('gives a session of the API another token; the old one is good for a minute', () => {
+    const all = family()
+    now += MINUTE
+    const renewed = sessions.renew(all.bearer)
+    expect(renewed).toMatchObject({ userId: ALICE.id, expiresAt: 1_000 + 30 * DAY })
+    expect(sessions.bearer(renewed.token)).toEqual({ user: ALICE, sessionId: all.sessionId })
+    now += MINUTE - 1
+    expect(isGood(all)).toEqual([true, true, true])
+    now += 1
+    expect(isGood(all)).toEqual([false, true, true])
+    expect(sessions.bearer(renewed.token)).toBeDefined()
+    expect(ended).toEqual([])
+  })
+
+  test('leaves a token as it is in its first minute, so that windows that begin together keep each other’s', () => {
+    const { bearer } = family()
+    now += MINUTE
+    const token = renew(bearer)
+    now += MINUTE - 1
+    expect(renew(token)).toBe(token)
+    now += 1
+    expect(renew(token)).not.toBe(token)
+  })
+
+  test('works again with the old token within its minute: the answer may have been lost', () => {
+    const { bearer } = family()
+    now += MINUTE
+    const lost = renew(bearer)
+    const token = renew(bearer)
+    expect([bearer, lost, token].map((token) => sessions.bearer(token) !== undefined)).toEqual([
+      false,
+      true,
+      true,
+    ])
+    expect(() => renew(bearer)).toThrow(code('UNAUTHENTICATED'))
+  })
+
+  test('what is over, or is no session of the API, is refused', () => {
+    const all = family()
+    for (const token of [all.cookie, all.portCookie, 'x', ''])
+      expect(() => renew(token)).toThrow(code('UNAUTHENTICATED'))
+    sessions.signOut(all.sessionId)
+    expect(() => renew(all.bearer)).toThrow(code('UNAUTHENTICATED'))
+  })
+
+  test('the installation’s token begins a session', () => {
+    expect(sessions.bearer(renew(TOKEN))?.user).toEqual(ALICE)
+    expect(sessions.bearer(TOKEN)).toBeDefined()
+  })
+
+  test('a cookie happens once a day, in place, and the old one is good for a minute', () => {
+    const cookie = begin(pages())
+    const { sessionId } = sessions.visitor(cookie, ID, null)!
+    now += DAY - 1
+    expect(sessions.renewVisitor(cookie, ID, null)).toBeUndefined()
+    now += 1
+    for (const [other, port] of [
+      [idOf(2), null],
+      [ID, 3000],
+    ] as const)
+      // prettier-ignore
+      expect(sessions.renewVisitor(cookie, other, port)).toBeUndefined()
+    const { token } = sessions.renewVisitor(cookie, ID, null)!
+    for (const one of [cookie, token]) {
+      expect(sessions.renewVisitor(one, ID, null), 'not again').toBeUndefined()
+      expect(sessions.visitor(one, ID, null)).toEqual({ user: ALICE, sessionId })
+    }
+    now += MINUTE
+    expect(sessions.visitor(cookie, ID, null)).toBeUndefined()
+    expect(sessions.visitor(token, ID, null)).toBeDefined()
   })
 })
 
 describe('the installation’s token', () => {
   test('names the owner at the API, for ever', () => {
     now += 1_000 * DAY
-    expect(sessions.bearerUser(TOKEN)).toEqual(ALICE)
-    sessions.signOut(TOKEN)
-    expect(sessions.bearerUser(TOKEN)).toEqual(ALICE)
+    expect(sessions.bearer(TOKEN)).toEqual({ user: ALICE, sessionId: 'token' })
+    sessions.signOut('token')
+    sessions.endAll(ALICE.id)
+    expect(sessions.bearer(TOKEN)?.user).toEqual(ALICE)
+  })
+
+  test('names the owner as they are called now', () => {
+    accounts.changeAccount(ALICE.id, { name: 'Alice B.' })
+    expect(sessions.bearer(TOKEN)?.user.name).toBe('Alice B.')
   })
 
   test('is no cookie', () => {
-    expect(sessions.workspaceUser(TOKEN, ID)).toBeUndefined()
+    expect(sessions.visitor(TOKEN, ID, null)).toBeUndefined()
   })
 
   test('signs in, and nothing else does', () => {
     const session = sessions.signIn(TOKEN)!
-    expect(sessions.bearerUser(session.token)).toEqual(ALICE)
+    expect(sessions.bearer(session.token)?.user).toEqual(ALICE)
     expect(session.expiresAt).toBe(now + 30 * DAY)
     for (const wrong of ['', `${TOKEN}x`, TOKEN.slice(1), session.token, sessions.issueCode(api())])
       expect(sessions.signIn(wrong)).toBeUndefined()
@@ -120,15 +359,32 @@ describe('the installation’s token', () => {
 
   test('is what somebody without any lacks', () => {
     for (const bearer of [undefined, '', 'x'])
-      expect(() => sessions.requireUser(bearer)).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }))
+      expect(() => sessions.requirePrincipal(bearer)).toThrow(code('UNAUTHENTICATED'))
+  })
+
+  test('that is replaced is over, with every session and every code', () => {
+    const [mine, bobs] = [family(), begin(api(BOB.id))]
+    const codes = [sessions.issueCode(api()), sessions.issueCode(pages(ID, mine.sessionId))]
+    sessions.rotate('another-token')
+    expect(isGood(mine)).toEqual([false, false, false])
+    expect(sessions.bearer(bobs)).toBeUndefined()
+    expect([sessions.bearer(TOKEN), sessions.signIn(TOKEN)]).toEqual([undefined, undefined])
+    expect(sessions.redeem(codes[0]!, null, null)).toBeUndefined()
+    expect(sessions.redeem(codes[1]!, ID, null)).toBeUndefined()
+    expect(ended).toHaveLength(5)
+    expect(ended).toContain('token')
+    expect(sessions.bearer('another-token')).toEqual({ user: ALICE, sessionId: 'token' })
+    expect(sessions.signIn('another-token')).toBeDefined()
   })
 })
 
-test('E13 no secret is in the database, neither as it is nor encoded', () => {
+test('E13: no secret is in the database, neither as it is nor encoded', () => {
+  const all = family()
+  now += DAY
+  const renewed = sessions.renew(all.bearer).token
   const secrets = [
     TOKEN,
-    begin(api()),
-    begin(pages()),
+    ...[all.bearer, all.cookie, all.portCookie, renewed],
     sessions.issueCode(pages()),
     sessions.signIn(TOKEN)!.token,
   ]
@@ -138,5 +394,5 @@ test('E13 no secret is in the database, neither as it is nor encoded', () => {
     for (const form of [secret, raw, raw.toString('hex'), Buffer.from(secret).toString('base64')])
       expect(bytes.includes(form), `${secret} as ${String(form)}`).toBe(false)
   }
-  expect(db.prepare('SELECT count(*) AS n FROM sessions').get()).toEqual({ n: 3 })
+  expect(count()).toBe(4)
 })

@@ -45,6 +45,7 @@ beforeEach(() => {
     live,
     defaults: { imageRef: 'default:1', cpus: 2, memoryBytes: 4, standbyTtlSeconds: 5, archiveTtlSeconds: 6 },
     homePath: (key) => `/homes/${key}`,
+    sharing: () => null,
     enqueue: (id) => void asked.push(`asked ${id}`),
     trashMs: TRASH_MS,
     newId: () => idOf(++ids),
@@ -524,7 +525,7 @@ describe('what people see', () => {
   })
 
   test('has the progress of now', () => {
-    add()
+    add({ operation: 'STARTING' })
     const progress = { step: 'PULLING_IMAGE', started_at: '', done_bytes: 1, total_bytes: 2 } as const
     live.setProgress(ID, progress)
     expect(service.get(ALICE, ID).progress).toEqual(progress)

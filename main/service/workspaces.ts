@@ -3,6 +3,7 @@ import type {
   CreateWorkspace,
   HistoryEntry,
   PatchWorkspace,
+  Sharing,
   Trashed,
   Workspace,
 } from '../core/api.ts'
@@ -34,6 +35,8 @@ export interface WorkspaceServiceDeps {
   live: Live
   defaults: WorkspaceDefaults
   homePath: (key: string) => string
+  /** How it is shared; null when it is not. */
+  sharing: (id: string) => Sharing | null
   /** How long a deleted workspace can be taken back, in milliseconds. */
   trashMs: number
   enqueue: (id: string) => void
@@ -48,7 +51,15 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
   const { table, history, bus, live, defaults, now } = deps
 
   const view = (row: WorkspaceRow): Workspace =>
-    toWire(row, { progress: live.progressOf(row.id), ...live.prospectOf(row.id) }, deps.homePath)
+    toWire(
+      row,
+      {
+        progress: live.progressOf(row.id),
+        ...live.prospectOf(row.id),
+        sharing: deps.sharing(row.id),
+      },
+      deps.homePath,
+    )
 
   /** The row, if it is this user's. @throws {AppError} NOT_FOUND, FORBIDDEN */
   function find(user: Pick<User, 'id'>, id: string): WorkspaceRow {
@@ -143,7 +154,9 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
       const values = fieldsOf(input)
       if (values.desiredState) Object.assign(values, { cause: 'PERSON', restoreKey: null })
       // A new image or limit may be what an error was waiting for.
-      const anew = ['desiredState', 'imageRef', 'cpus', 'memoryBytes'].some((field) => field in values)
+      const anew = ['desiredState', 'imageRef', 'cpus', 'memoryBytes', 'sudo'].some(
+        (field) => field in values,
+      )
       return wish(user, id, values, anew)
     },
 
@@ -274,6 +287,7 @@ const FIELDS = {
   archive_ttl_seconds: 'archiveTtlSeconds',
   busy_shield: 'busyShield',
   busy_cap_seconds: 'busyCapSeconds',
+  sudo: 'sudo',
   desired_state: 'desiredState',
   keep_awake_until: 'keepAwakeUntil',
 } as const satisfies Record<keyof PatchWorkspace, keyof Wishes>

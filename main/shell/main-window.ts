@@ -39,8 +39,13 @@ export function createMainWindow(options: MainWindowOptions) {
     },
   })
   const { webContents } = window
-  restrictPermissions(webContents.session, ['clipboard-sanitized-write'])
-  lockNavigation(webContents, (url) => new URL(url).origin === options.url, openExternal)
+  restrictPermissions(webContents.session, options.url, ['clipboard-sanitized-write'])
+  lockNavigation(webContents, {
+    page: ({ protocol, origin, pathname }) =>
+      protocol === 'http:' && origin === options.url && pathname === '/',
+    frames: () => false,
+    elsewhere: ({ href }) => openExternal(href),
+  })
   webContents.setWindowOpenHandler(({ url }) => {
     openExternal(url)
     return { action: 'deny' }

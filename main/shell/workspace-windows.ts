@@ -1,6 +1,6 @@
 import { BrowserWindow, session } from 'electron'
 import { workspaceOrigin, workspacePath } from '../gateway/address.ts'
-import { lockNavigation, openExternal, restrictPermissions } from './security.ts'
+import { isWeb, lockNavigation, openExternal, restrictPermissions } from './security.ts'
 
 /** What an editor needs of a browser; everything else is denied. */
 const PERMISSIONS = ['clipboard-read', 'clipboard-sanitized-write', 'fullscreen', 'pointerLock']
@@ -30,7 +30,7 @@ export function createWorkspaceWindows(options: WorkspaceWindowsOptions) {
   function create(id: string, url: string): void {
     const own = workspaceOrigin(id, port)
     const partition = partitionOf(id)
-    restrictPermissions(session.fromPartition(partition), PERMISSIONS)
+    restrictPermissions(session.fromPartition(partition), own, PERMISSIONS)
     const window = new BrowserWindow({
       width: 1280,
       height: 800,
@@ -41,18 +41,27 @@ export function createWorkspaceWindows(options: WorkspaceWindowsOptions) {
     })
     window.removeMenu() // its shortcuts belong to the editor
     const { webContents } = window
-    const inside = (target: string): boolean => {
-      const { origin, pathname } = new URL(target)
-      return origin === own && (pathname === '/' || pathname.startsWith(`${workspacePath(id)}/`))
+    // Its editor, and the servers inside it.
+    const inside = (target: URL): boolean => {
+      if (target.protocol !== 'http:') return false
+      if (target.port === String(port) && target.hostname.endsWith(`--${id}.localhost`)) return true
+      return (
+        target.origin === own &&
+        (target.pathname === '/' || target.pathname.startsWith(`${workspacePath(id)}/`))
+      )
     }
-    lockNavigation(webContents, inside, (target) => {
-      if (new URL(target).origin !== options.url) return openExternal(target)
-      // Its session has ended: the desktop's user is signed in again with nothing to type.
-      if (new URL(target).hash.includes('open=')) load(window, options.entryUrl(id))
-      else options.showDashboard()
+    lockNavigation(webContents, {
+      page: inside,
+      frames: (target) => isWeb(target) && target.origin !== options.url,
+      elsewhere({ href, origin, hash }) {
+        if (origin !== options.url) return openExternal(href)
+        // Its session has ended: the desktop's user is signed in again with nothing to type.
+        if (hash.includes('open=')) load(window, options.entryUrl(id))
+        else options.showDashboard()
+      },
     })
     webContents.setWindowOpenHandler(({ url: target }) => {
-      if (URL.canParse(target) && inside(target)) create(id, target)
+      if (URL.canParse(target) && inside(new URL(target))) create(id, target)
       else openExternal(target)
       return { action: 'deny' }
     })

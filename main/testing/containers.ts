@@ -4,7 +4,7 @@ import { PassThrough, type Readable } from 'node:stream'
 import type Docker from 'dockerode'
 import tar from 'tar-stream'
 import { expect } from 'vitest'
-import { LABEL_PURPOSE, LABEL_WORKSPACE, containerName } from '../runner/container-spec.ts'
+import { LABEL_PURPOSE, LABEL_RUN, LABEL_WORKSPACE, containerName } from '../runner/container-spec.ts'
 
 /** What a command said, and how it ended. */
 export interface Said {
@@ -90,28 +90,61 @@ export const seedsOf = (docker: Docker, label: string): Promise<Docker.Container
     filters: { label: [`io.berth.label=${label}`, `${LABEL_PURPOSE}=seed`] },
   })
 
-/** What is wrong with how a workspace's container is confined: nothing, one hopes. */
-export function confinementFaults(container: Docker.ContainerInspectInfo): string[] {
+const SUDO =
+  'AUDIT_WRITE,CHOWN,DAC_OVERRIDE,FOWNER,FSETID,KILL,NET_BIND_SERVICE,SETGID,SETUID,SYS_CHROOT'.split(',')
+/** What a storage job of each kind may do, and what of the host it sees. */
+const JOBS: Record<string, { capabilities: string[]; mounts: string[] }> = {
+  pack: { capabilities: ['DAC_OVERRIDE'], mounts: ['bind /archive rw', 'bind /home/coder ro'] },
+  unpack: {
+    capabilities: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID'],
+    mounts: ['bind /archive ro', 'bind /home/coder rw'],
+  },
+  erase: { capabilities: ['DAC_OVERRIDE', 'FOWNER'], mounts: ['bind /home/coder rw'] },
+}
+
+/**
+ * What is wrong with how a container of ours is confined: nothing, one hopes. Of an instance `sudo` says whether its programs
+ * may become root; left out, either will do.
+ */
+export function confinementFaults(container: Docker.ContainerInspectInfo, sudo?: boolean): string[] {
   const { HostConfig: host, Config: config, Mounts: mounts, NetworkSettings: network } = container
-  const { CapDrop, SecurityOpt } = host as { CapDrop?: string[]; SecurityOpt?: string[] }
+  const { CapAdd, CapDrop, SecurityOpt } = host as Record<
+    'CapAdd' | 'CapDrop' | 'SecurityOpt',
+    string[] | null
+  >
   const id = config.Labels[LABEL_WORKSPACE] ?? ''
   const bindings = Object.values((host.PortBindings ?? {}) as Record<string, { HostIp: string }[]>).flat()
   const published = bindings.length > 0
-  const wanted: Record<string, boolean> = {
-    'all capabilities dropped': CapDrop?.join() === 'ALL' && !host.CapAdd?.length,
-    'no new privileges': SecurityOpt?.join() === 'no-new-privileges',
+  const capabilities = (CapAdd ?? []).map((name) => name.replace(/^CAP_/, '')).sort()
+  const locked = SecurityOpt?.join() === 'no-new-privileges'
+  const mounted = mounts
+    .map(({ Type, Destination, RW }) => `${Type} ${Destination} ${RW ? 'rw' : 'ro'}`)
+    .sort()
+  const limited = (host.PidsLimit ?? 0) > 0 && (host.Memory ?? 0) > 0 && host.Memory === host.MemorySwap
+
+  const always = {
+    'all capabilities dropped': CapDrop?.join() === 'ALL',
     'not privileged': !host.Privileged,
-    'a limit of processes': (host.PidsLimit ?? 0) > 0,
-    'a limit of memory, swap included': (host.Memory ?? 0) > 0 && host.Memory === host.MemorySwap,
+    'the engine’s filter of system calls': !SecurityOpt?.some((option) => option.startsWith('seccomp')),
+    'no devices': !host.Devices?.length && !host.DeviceRequests?.length,
+    'no namespace of the host':
+      !host.PidMode && !host.UTSMode && !host.UsernsMode && host.IpcMode === 'private',
+    'nothing mounted that may be made': !host.Binds?.length && !host.VolumesFrom?.length,
+    'nothing of the engine': !mounts.some(({ Source }) => /docker|containerd/.test(Source)),
+    'no port beyond this machine': bindings.every(({ HostIp }) => HostIp === '127.0.0.1'),
+    'no restarts by the engine': host.RestartPolicy?.Name === 'no',
+  }
+  const instance = {
+    'no new privileges, or just what root of a container needs':
+      (sudo !== true && locked && capabilities.length === 0) ||
+      (sudo !== false && !SecurityOpt?.length && capabilities.join() === SUDO.join()),
+    'a limit of processes, and of memory, swap included': limited,
     'a limit of CPU': (host.NanoCpus ?? 0) > 0,
     'a limit of its log':
       host.LogConfig?.Config['max-size'] !== undefined && host.LogConfig.Config['max-file'] !== undefined,
     'a user that is not root': /^(coder|[1-9]\d*:[1-9]\d*)$/.test(config.User),
     'nothing of the host but its home, its configuration and the place of its socket':
-      mounts
-        .map(({ Type, Destination, RW }) => `${Type} ${Destination} ${RW ? 'rw' : 'ro'}`)
-        .sort()
-        .join() ===
+      mounted.join() ===
         [
           'bind /home/coder rw',
           'bind /run/berth ro',
@@ -119,35 +152,69 @@ export function confinementFaults(container: Docker.ContainerInspectInfo): strin
         ].join() &&
       mounts.every(({ Source }) => /\/(workspaces\/\w+\/home|run\/\w+\/(config|socket))$/.test(Source)) &&
       mounts.every(({ Source }) => Source.includes(`/${id}/`)),
-    'no devices': !host.Devices?.length && !host.DeviceRequests?.length,
-    'no namespace of the host':
-      !host.PidMode && !host.UTSMode && !host.UsernsMode && ['', 'private'].includes(host.IpcMode ?? ''),
     'a network of ours alone':
       Object.keys(network.Networks).join() === host.NetworkMode && host.NetworkMode.startsWith('berth-'),
-    'no port beyond this machine': bindings.every(({ HostIp }) => HostIp === '127.0.0.1'),
-    'no restarts by the engine': host.RestartPolicy?.Name === 'no',
   }
+  const kind = /^BERTH_STORAGE_JOB=(.*)/m.exec(envOf(container))?.[1]
+  const job = JOBS[kind === undefined ? '' : (JSON.parse(kind) as { kind: string }).kind]
+  const storage = {
+    'a kind that is known': job !== undefined,
+    'no new privileges': locked,
+    'the capabilities of its kind': capabilities.join() === job?.capabilities.join(),
+    'nothing of the host but what it works on': mounted.join() === job?.mounts.join(),
+    'a limit of processes, and of memory, swap included': limited,
+    'a limit of its log': host.LogConfig?.Config['max-size'] !== undefined,
+    'no network': host.NetworkMode === 'none' && !published,
+    'nothing that it can write but what it works on': host.ReadonlyRootfs === true,
+  }
+  const seed = {
+    'no new privileges': locked && capabilities.length === 0,
+    'no network': host.NetworkMode === 'none' && !published,
+    'nothing of the host': !mounts.some(({ Type }) => Type === 'bind'),
+    'that it never runs': !container.State.Running,
+  }
+  const purpose = config.Labels[LABEL_PURPOSE] ?? ''
+  const own = { instance, storage, seed }[purpose] ?? { 'a purpose': false }
+  const wanted: Record<string, boolean> = { ...always, ...own }
   return Object.keys(wanted).filter((rule) => !wanted[rule])
 }
 
-/** Looks at how every workspace's container that is started with `label` is confined, until the function that it gives is called. */
+/** Its environment, a line for each; of an image that has none the engine says null. */
+const envOf = ({ Config }: Docker.ContainerInspectInfo): string =>
+  ((Config.Env as string[] | null) ?? []).join('\n')
+
+/** What is made by a run of Berth, rather than by a test in its likeness. */
+function isBerths(container: Docker.ContainerInspectInfo): boolean {
+  const { [LABEL_PURPOSE]: purpose, [LABEL_RUN]: run } = container.Config.Labels
+  const made = purpose === 'seed' || /^BERTH_STORAGE_JOB=/m.test(envOf(container))
+  return purpose === 'instance' || (run !== undefined && made)
+}
+
+/**
+ * Looks at how every container is confined that is made with `label` (an instance: that is started), until the function that
+ * it gives is called.
+ */
 export async function watchConfinement(docker: Docker, label: string): Promise<() => Promise<void>> {
   const faults: string[] = []
   const looks: Promise<void>[] = []
   const stream = (await docker.getEvents({
     filters: JSON.stringify({
       type: ['container'],
-      event: ['start'],
-      label: [`io.berth.label=${label}`, `${LABEL_PURPOSE}=instance`],
+      event: ['create', 'start'],
+      label: [`io.berth.label=${label}`, LABEL_PURPOSE],
     }),
   })) as Readable
   stream.on('error', () => undefined) // it is cut off at the end
-  createInterface(stream).on('line', (line) => looks.push(look((JSON.parse(line) as { id: string }).id)))
+  createInterface(stream).on('line', (line) => {
+    const { id, Action, Actor } = JSON.parse(line) as Event
+    if (Action === 'start' || Actor.Attributes[LABEL_PURPOSE] !== 'instance') looks.push(look(id))
+  })
 
   async function look(id: string): Promise<void> {
     try {
       const container = await docker.getContainer(id).inspect()
-      faults.push(...confinementFaults(container).map((fault) => `${container.Name}: ${fault}`))
+      if (isBerths(container))
+        faults.push(...confinementFaults(container).map((fault) => `${container.Name}: ${fault}`))
     } catch (error) {
       if ((error as { statusCode?: number }).statusCode !== 404) throw error // it is gone already
     }
@@ -158,4 +225,10 @@ export async function watchConfinement(docker: Docker, label: string): Promise<(
     await Promise.all(looks)
     expect(faults).toEqual([])
   }
+}
+
+interface Event {
+  id: string
+  Action: string
+  Actor: { Attributes: Record<string, string> }
 }

@@ -5,21 +5,27 @@ import { onTestFinished } from 'vitest'
 import type { ArchiveMeta } from '../core/archive.ts'
 import type { Upstream } from '../core/upstream.ts'
 import { BLANK, type WorkspaceRow } from '../core/workspace.ts'
-import { createAccountTable, type User } from '../db/accounts.ts'
+import { createAccountTable } from '../db/accounts.ts'
 import { createHistoryTable } from '../db/history.ts'
+import { createShareTable } from '../db/shares.ts'
 import { createWorkspaceTable } from '../db/workspaces.ts'
 import { createBus } from '../events/bus.ts'
 import { createLive } from '../events/live.ts'
-import { workspaceOrigin, workspacePath } from '../gateway/address.ts'
+import { portOrigin, workspaceOrigin, workspacePath } from '../gateway/address.ts'
 import { createGateway } from '../gateway/gateway.ts'
-import { COOKIE } from '../gateway/headers.ts'
+import { COOKIE, PORT_COOKIE } from '../gateway/headers.ts'
+import { createOwnFront } from '../gateway/own-front.ts'
 import { createRoutes } from '../http/api.ts'
 import { createEventHub } from '../http/events.ts'
 import { sendProblem } from '../http/problem.ts'
 import { bearerOf, createRouter } from '../http/router.ts'
 import { createHttpServer } from '../http/server.ts'
+import { createAccounts } from '../service/accounts.ts'
 import { createFound, type FoundDeps } from '../service/found.ts'
+import { createLimiter } from '../service/limiter.ts'
+import { createPasswords } from '../service/passwords.ts'
 import { createSessions } from '../service/sessions.ts'
+import { createShares } from '../service/shares.ts'
 import { createWorkspaceService } from '../service/workspaces.ts'
 import { createActivity } from '../ttl/activity.ts'
 import { createQuietLog, memoryDb } from './plane.ts'
@@ -43,12 +49,29 @@ export async function startEdge() {
   const table = createWorkspaceTable(db)
   const bus = createBus((error) => log.error({ err: error }, 'a listener failed'))
   const live = createLive(bus)
+  const accountTable = createAccountTable(db)
   const sessions = createSessions({
-    accounts: createAccountTable(db),
+    accounts: accountTable,
     owner: ALICE,
     token: TOKEN,
     now: () => now,
+    onEnd(sessionIds) {
+      for (const id of sessionIds) expel(`session:${id}`)
+    },
   })
+  const accounts = createAccounts({
+    table: accountTable,
+    workspaces: table,
+    sessions,
+    passwords: createPasswords(),
+    owner: ALICE,
+    newId: () => idOf(1_000 + ++ids),
+    now: () => now,
+  })
+  /** The tokens that took the place of `TOKEN`, the newest last. */
+  const newTokens: string[] = []
+  /** What listens inside a workspace. */
+  const listening = new Map<string, number[]>()
   const enqueued: string[] = []
   const upstreams = new Map<string, Upstream>()
   const archives = new Map<string, { key: string; meta: ArchiveMeta }[]>()
@@ -57,6 +80,8 @@ export async function startEdge() {
   const logs = new Map<string, string>()
   /** What the gateway called activity, and whether it is over. */
   const begun: { id: string; kind: 'socket' | 'request'; ended: boolean }[] = []
+  /** Each time a visitor's number of connections became 0 or stopped being 0. */
+  const visitors: { workspaceId: string; visitor: string }[] = []
   const rendererDir = join(tempDir(), 'renderer')
   const dataDir = tempDir()
   mkdirSync(rendererDir)
@@ -80,6 +105,7 @@ export async function startEdge() {
     live,
     defaults,
     homePath,
+    sharing: () => null,
     trashMs: TRASH_MS,
     enqueue,
     newId: () => idOf(1_000 + ++ids),
@@ -87,6 +113,7 @@ export async function startEdge() {
   })
   const found = createFound({
     table,
+    isKeeper: accounts.isKeeper,
     isUser: (id) => id === ALICE.id || id === BOB.id,
     homes: () => Promise.resolve(homes),
     observeHome: (key) => Promise.resolve(homes.find((home) => home.key === key)?.home ?? 'absent'),
@@ -111,15 +138,13 @@ export async function startEdge() {
   const activity = createActivity({ now: () => now, touch: table.touch, onChange: () => undefined, log })
   const runId = randomBytes(4).toString('hex')
   const events = createEventHub({ bus, live, workspaces, runId })
-  const gateway = createGateway<User>({
+  const front = createOwnFront({
     port: () => server.port(),
-    bearerUser(request) {
-      const bearer = bearerOf(request)
-      return bearer === undefined ? undefined : sessions.bearerUser(bearer)
-    },
-    cookieUser: sessions.workspaceUser,
-    redeem: sessions.redeem,
+    sessions,
+    bearerOf,
     enter: workspaces.enter,
+  })
+  const gateway = createGateway({
     upstream: (id) => upstreams.get(id),
     wake: (row) => void workspaces.wishFor(row, 'RUNNING', 'VISIT'),
     act: workspaces.act,
@@ -133,19 +158,61 @@ export async function startEdge() {
       }
     },
     doubt: enqueue,
-    serveEvents: events.serve,
+    serveEvents: ({ row, visitor, isOwner }, request, response) =>
+      events.glimpse(row.id, isOwner ? 'owner' : 'guest', visitor, request, response),
     sendProblem: (response, error) => sendProblem(response, error, log),
+    onVisitor: (workspaceId, visitor) => void visitors.push({ workspaceId, visitor }),
+    now: () => now,
     log,
   })
-  const entryUrl = (id: string, path: string, code: string): string =>
-    `${workspaceOrigin(id, server.port())}${workspacePath(id)}${path}?berth-code=${code}`
+  /** Ends all connections of a visitor. */
+  function expel(visitor: string): void {
+    gateway.expel(visitor)
+    events.expel(visitor)
+  }
+  function entryUrl(id: string, inside: number | null, path: string, code: string): string {
+    const [origin, prefix] =
+      inside === null
+        ? [workspaceOrigin(id, server.port()), workspacePath(id)]
+        : [portOrigin(id, inside, server.port()), '']
+    return `${origin}${prefix}${path}${path.includes('?') ? '&' : '?'}berth-code=${code}`
+  }
+  const tries = createLimiter({ max: 100, windowMs: 60_000, now: () => now })
+  const shares = createShares({
+    table: createShareTable(db),
+    enter: workspaces.enter,
+    row: table.get,
+    bus,
+    facts: (id) => ({ url: `https://192.0.2.1:9/w/${id}/`, ports: [], problem: null, fingerprint: 'AB:CD' }),
+    connections: gateway.connections,
+    tries: { perAddress: tries, inAll: tries },
+    onOut(guestIds) {
+      for (const id of guestIds) expel(`guest:${id}`)
+    },
+    sync: () => undefined,
+    settled: () => Promise.resolve(),
+    newId: () => idOf(1_000 + ++ids),
+    now: () => now,
+    log,
+  })
   const routes = createRoutes({
     workspaces,
+    shares,
     found,
     sessions,
+    accounts,
+    newToken() {
+      const token = `a-token-that-took-its-place-${newTokens.length}-0123456789`
+      newTokens.push(token)
+      return token
+    },
+    rotate: shares.endAll,
     events,
     live,
     entryUrl,
+    portUrl: (id, inside) => `${portOrigin(id, inside, server.port())}/`,
+    listening: (id) => Promise.resolve(listening.get(id) ?? []),
+    risks: () => Promise.resolve([{ message: 'The engine is open.', hint: 'Close it.' }]),
     logTail: (id, lines) => Promise.resolve((logs.get(id) ?? '').split('\n').slice(-lines).join('\n')),
     facts: {
       version: '1.2.3',
@@ -158,13 +225,15 @@ export async function startEdge() {
       recovered: null,
     },
   })
-  const api = createRouter({ routes, authenticate: sessions.requireUser, log })
-  const server = createHttpServer({ api, gateway, rendererDir, log })
+  const api = createRouter({ routes, authenticate: sessions.requirePrincipal, log })
+  const server = createHttpServer({ api, gateway, front, rendererDir, log })
   const port = await server.listen(0)
   onTestFinished(async () => {
-    gateway.close()
+    const ended = gateway.close()
     events.close()
+    shares.close()
     await server.close()
+    await ended
   })
 
   /** Adds a workspace in some state; a running one that answers when `upstream` is given. */
@@ -181,15 +250,26 @@ export async function startEdge() {
     host: `127.0.0.1:${port}`,
     hostOf: (id: string) => `${id}.localhost:${port}`,
     originOf: (id: string) => workspaceOrigin(id, port),
+    /** The host and the origin of the server on a port of a workspace. */
+    portHostOf: (id: string, inside: number) => `${inside}--${id}.localhost:${port}`,
+    portOriginOf: (id: string, inside: number) => portOrigin(id, inside, port),
     db,
     table,
     bus,
     live,
     log,
     sessions,
+    accounts,
+    dataDir,
+    newTokens,
+    listening,
     workspaces,
     events,
+    front,
     gateway,
+    shares,
+    expel,
+    visitors,
     routes,
     runId,
     enqueued,
@@ -211,13 +291,19 @@ export async function startEdge() {
     bobsBearer: () => ({ authorization: `Bearer ${sessionOf(BOB.id, null)}` }),
     /** `Cookie` of a session for the pages of one workspace. */
     cookie: (id: string, userId = ALICE.id) => ({ cookie: `${COOKIE}=${sessionOf(userId, id)}` }),
+    /** `Cookie` of a session for the server on a port of a workspace. */
+    portCookie: (id: string, inside: number, userId = ALICE.id) => ({
+      cookie: `${PORT_COOKIE}=${sessionOf(userId, id, inside)}`,
+    }),
     sessionOf,
     /** Lets this much time pass for sessions, codes and rows. */
     pass: (ms: number) => void (now += ms),
     now: () => now,
   }
 
-  function sessionOf(userId: string, workspaceId: string | null): string {
-    return sessions.redeem(sessions.issueCode({ userId, workspaceId }), workspaceId)!.token
+  /** The token of a new session: for the API, or for the pages of a workspace, or for a port of it. */
+  function sessionOf(userId: string, workspaceId: string | null, inside: number | null = null): string {
+    const code = sessions.issueCode({ userId, parentId: null, workspaceId, port: inside })
+    return sessions.redeem(code, workspaceId, inside)!.token
   }
 }

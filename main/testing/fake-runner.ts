@@ -40,6 +40,7 @@ export type FakeEngine = ReturnType<typeof createFakeEngine>
 export function createFakeEngine() {
   const instances = new Map<string, State>()
   const commands = new Map<string, string[]>()
+  const ports = new Map<string, number[]>()
   const starts: InstanceSpec[] = []
   const images = new Set(['image:1'])
   const failures: Partial<Record<Method, Failure>> = {}
@@ -210,6 +211,8 @@ export function createFakeEngine() {
       act('observe', id, () =>
         instances.has(id) ? { cpuSeconds: 0, commands: commands.get(id) ?? [] } : undefined,
       ),
+    listening: (id) => act('observe', id, () => (instances.has(id) ? (ports.get(id) ?? []) : [])),
+    risks: () => Promise.resolve([]),
     logTail: (id) => Promise.resolve(instances.has(id) ? `the log of ${id}` : ''),
     orphans: () => Promise.resolve([]),
 
@@ -229,6 +232,8 @@ export function createFakeEngine() {
     starts,
     /** What runs in the terminals of instances. */
     commands,
+    /** On which ports servers in instances listen. */
+    ports,
     images,
     /** How methods go wrong from now on. */
     failures,

@@ -3,19 +3,21 @@
  * process is cleared away at the end, also after a failure.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Docker from 'dockerode'
 import { afterAll, beforeAll } from 'vitest'
-import { startControlPlane } from '../app.ts'
+import { identityOf, startControlPlane } from '../app.ts'
 import { readConfig } from '../config.ts'
+import { createDockerRunner, type DockerRunnerOptions } from '../runner/docker.ts'
+import type { InstanceSpec } from '../runner/runner.ts'
 import { watchConfinement } from './containers.ts'
 import { createClient, type Client } from './client.ts'
 import { endLeft } from './engine.ts'
 import { spawnServe, type Headless } from './headless.ts'
 import { buildImage, type Variant } from './images.ts'
-import { until } from './until.ts'
+import { PATIENCE_MS, until } from './until.ts'
 
 /** The workspace image: a real code-server. */
 export const IMAGE = process.env['BERTH_IMAGE'] ?? 'codercom/code-server:4.139.1'
@@ -99,7 +101,51 @@ export function useBench() {
         open = false
       }
       closers.push(close)
-      return { ...createClient(control), dataDir, homeStore: config.home_store, close }
+      return {
+        ...createClient({ url: control.url, token: control.token() }),
+        dataDir,
+        homeStore: config.home_store,
+        close,
+      }
+    },
+
+    /** A runner with nothing above it. `homeOf` makes the home of a workspace, `start` starts one there. */
+    async runner(changes: Partial<DockerRunnerOptions> = {}) {
+      const root = await dir()
+      const store = join(root, 'home-store')
+      await mkdir(store)
+      const identity = identityOf(process.platform, process.getuid?.(), process.getgid?.())
+      const options = {
+        ...{ docker, installation: label, labels, identity, upstream: 'auto', image: IMAGE },
+        runDir: join(root, 'run'),
+        sources: [store],
+        proxyUri: (id) => `http://{{port}}--${id}.localhost:1/`,
+        ...changes,
+      } satisfies DockerRunnerOptions
+      const runner = createDockerRunner(options)
+
+      async function homeOf(id: string): Promise<string> {
+        const path = join(store, 'users/somebody/workspaces', id, 'home')
+        await mkdir(path, { recursive: true })
+        if (process.getuid?.() === 0 && options.identity)
+          await chown(path, options.identity.uid, options.identity.gid)
+        return path
+      }
+      const specOf = (id: string, homePath: string): InstanceSpec => ({
+        ...{ id, homePath, imageRef: options.image },
+        ...{ cpus: 1, memoryBytes: 2 ** 30, sudo: false, anew: false },
+      })
+      return {
+        ...runner,
+        root,
+        store,
+        homeOf,
+        specOf,
+        async start(id: string, more: Partial<InstanceSpec> = {}): Promise<void> {
+          const spec = { ...specOf(id, await homeOf(id)), ...more }
+          await runner.start(spec, () => undefined, AbortSignal.timeout(PATIENCE_MS))
+        },
+      }
     },
 
     /** Starts the headless control plane as a process of its own. */

@@ -148,6 +148,7 @@ export function createPlane({ db, root, engine, defaults, onWrite, monotonic = D
       ...defaults,
     },
     homePath: disk.pathOf,
+    sharing: () => null,
     trashMs: TRASH_MS,
     enqueue: reconciler.enqueue,
     newId: () => idOf(++ids),

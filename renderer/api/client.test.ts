@@ -9,7 +9,10 @@ function clientFor(answer: () => Promise<Response>, token: string | null = 'secr
 
 const problem = (status: number) =>
   Promise.resolve(
-    Response.json({ title: 'The disk is full', detail: '2 GB needed', hint: 'Free some space' }, { status }),
+    Response.json(
+      { title: 'The disk is full', detail: '2 GB needed', hint: 'Free some space', code: 'DISK_FULL' },
+      { status },
+    ),
   )
 
 it('sends JSON with the bearer token, a body even where there is nothing to say', async () => {
@@ -35,6 +38,7 @@ it('turns a problem document into words', async () => {
   expect(error).toMatchObject({
     status: 507,
     message: 'The disk is full',
+    code: 'DISK_FULL',
     detail: '2 GB needed',
     hint: 'Free some space',
   })
@@ -61,11 +65,40 @@ it('tells which token was refused, but not for a failed sign-in', async () => {
   expect(onUnauthorized).toHaveBeenCalledWith('secret')
 })
 
-it('opens at a path only when there is one', async () => {
+it('opens the editor, a path of it, or a port', async () => {
   const { client, fetch } = clientFor(() => Promise.resolve(Response.json({ url: 'http://x.localhost/' })))
   await expect(client.open('01a')).resolves.toBe('http://x.localhost/')
-  await client.open('01a', '/w/01a/?folder=/home')
-  expect(fetch.mock.calls.map(([, init]) => init?.body)).toEqual(['{}', '{"path":"/w/01a/?folder=/home"}'])
+  await client.open('01a', { path: '/w/01a/?folder=/home' })
+  await client.open('01a', { path: undefined })
+  await client.open('01a', { port: 3000 })
+  expect(fetch.mock.calls.map(([, init]) => init?.body)).toEqual([
+    '{}',
+    '{"path":"/w/01a/?folder=/home"}',
+    '{}',
+    '{"port":3000}',
+  ])
+})
+
+it('asks for each part of sharing at its address', async () => {
+  const shared = { share: {}, link: 'https://192.168.1.2:43111/w/01a/#secret' }
+  const { client, fetch } = clientFor(() => Promise.resolve(Response.json({ items: [], ...shared })))
+  await expect(client.share('01a', { mode: 'DOORBELL', expires_in_seconds: null })).resolves.toMatchObject(
+    shared,
+  )
+  await client.patchShare('01b', { wakes: true })
+  await client.stopShare('01b')
+  await client.allowGuest('01c')
+  await client.removeGuest('01c')
+  await expect(client.ports('01a')).resolves.toEqual([])
+  const asked = fetch.mock.calls.map(([url, init]) => [init?.method, url, init?.body])
+  expect(asked).toEqual([
+    ['POST', '/api/v1/workspaces/01a/shares', '{"mode":"DOORBELL","expires_in_seconds":null}'],
+    ['PATCH', '/api/v1/shares/01b', '{"wakes":true}'],
+    ['DELETE', '/api/v1/shares/01b', undefined],
+    ['POST', '/api/v1/guests/01c:allow', '{}'],
+    ['DELETE', '/api/v1/guests/01c', undefined],
+    ['GET', '/api/v1/workspaces/01a/ports', undefined],
+  ])
 })
 
 it('asks for each part of the lifecycle at its address', async () => {
@@ -97,6 +130,48 @@ it('asks for each part of the lifecycle at its address', async () => {
     ['POST', '/api/v1/found:adopt', '{"ids":["01a"]}'],
     ['DELETE', '/api/v1/found/01a', undefined],
   ])
+})
+
+it('asks for accounts and sessions at their addresses', async () => {
+  const { client, fetch } = clientFor(() =>
+    Promise.resolve(Response.json({ items: [], user: { name: 'ada' } })),
+  )
+  await client.login({ name: 'ada', password: 'correct horse' })
+  await client.renew('kept')
+  await expect(client.user()).resolves.toEqual({ name: 'ada' })
+  await client.user('of another tab')
+  await client.accounts()
+  await client.addAccount('bob', 'battery staple')
+  await client.patchAccount('01a', { password: 'battery staple' })
+  await client.removeAccount('01a')
+  await client.rotate()
+  await client.logout()
+  const asked = fetch.mock.calls.map(([url, init]) => [
+    init?.method,
+    url,
+    (init?.headers as Record<string, string>)['Authorization'],
+    init?.body,
+  ])
+  expect(asked).toEqual([
+    ['POST', '/api/v1/login', undefined, '{"name":"ada","password":"correct horse"}'],
+    ['POST', '/api/v1/session:renew', 'Bearer kept', '{}'],
+    ['GET', '/api/v1/session', 'Bearer secret', undefined],
+    ['GET', '/api/v1/session', 'Bearer of another tab', undefined],
+    ['GET', '/api/v1/accounts', 'Bearer secret', undefined],
+    ['POST', '/api/v1/accounts', 'Bearer secret', '{"name":"bob","password":"battery staple"}'],
+    ['PATCH', '/api/v1/accounts/01a', 'Bearer secret', '{"password":"battery staple"}'],
+    ['DELETE', '/api/v1/accounts/01a', 'Bearer secret', undefined],
+    ['POST', '/api/v1/secrets:rotate', 'Bearer secret', '{}'],
+    ['POST', '/api/v1/logout', 'Bearer secret', '{}'],
+  ])
+})
+
+it('does not take a wrong password for the end of the session', async () => {
+  const { client, onUnauthorized } = clientFor(() =>
+    Promise.resolve(Response.json({ title: 'Wrong', code: 'WRONG_PASSWORD' }, { status: 401 })),
+  )
+  await expect(client.patchAccount('01a', {})).rejects.toMatchObject({ code: 'WRONG_PASSWORD' })
+  expect(onUnauthorized).not.toHaveBeenCalled()
 })
 
 it('takes off what Electron puts around an error', () => {

@@ -1,26 +1,43 @@
 import type {
+  Account,
   Archive,
+  CreateShare,
   CreateWorkspace,
   Found,
   HistoryEntry,
+  Listening,
+  PatchAccount,
+  PatchShare,
   PatchWorkspace,
   Problem,
+  Shared,
   SignedIn,
   System,
   Trashed,
+  User,
 } from '../../main/core/api.ts'
+import type { ErrorCode } from '../../main/core/errors.ts'
 import { messages } from '../messages.ts'
+
+interface Words {
+  title: string
+  detail?: string
+  hint?: string
+  code?: ErrorCode | null
+}
 
 /** A failed call, in words for a person. `status` is 0 when there was no answer at all. */
 export class ApiError extends Error {
   readonly status: number
+  readonly code: ErrorCode | null
   readonly detail: string
   readonly hint: string
 
-  constructor(status: number, problem: { title: string; detail?: string; hint?: string }) {
+  constructor(status: number, problem: Words) {
     super(problem.title)
     this.name = 'ApiError'
     this.status = status
+    this.code = problem.code ?? null
     this.detail = problem.detail ?? ''
     this.hint = problem.hint ?? ''
   }
@@ -36,7 +53,7 @@ export function toApiError(error: unknown): ApiError {
   })
 }
 
-export type Credential = { token: string } | { code: string }
+export type Credential = { token: string } | { code: string } | { name: string; password: string }
 export type Command = 'start' | 'stop' | 'archive' | 'restore' | 'retry'
 
 export type Client = ReturnType<typeof createClient>
@@ -61,8 +78,11 @@ export function createClient({ token, onUnauthorized, fetch = globalThis.fetch.b
       throw new ApiError(0, { title: messages.problem.silentTitle, hint: messages.problem.silentHint })
     })
     if (response.ok) return response
-    if (response.status === 401 && bearer !== null) onUnauthorized(bearer)
-    throw new ApiError(response.status, await readProblem(response))
+    const problem = await readProblem(response)
+    // A wrong password, said by who is signed in, is another matter than who they are.
+    if (response.status === 401 && bearer !== null && problem.code !== 'WRONG_PASSWORD')
+      onUnauthorized(bearer)
+    throw new ApiError(response.status, problem)
   }
 
   async function json<T>(response: Promise<Response>): Promise<T> {
@@ -83,9 +103,23 @@ export function createClient({ token, onUnauthorized, fetch = globalThis.fetch.b
   }
 
   const at = (id: string) => `/workspaces/${encodeURIComponent(id)}`
+  const account = (id: string) => `/accounts/${encodeURIComponent(id)}`
+  const share = (id: string) => `/shares/${encodeURIComponent(id)}`
+  const guest = (id: string) => `/guests/${encodeURIComponent(id)}`
 
   return {
     login: (credential: Credential) => json<SignedIn>(send('POST', '/login', credential, null)),
+    /** A new session in place of the one of this token. */
+    renew: (token: string) => json<SignedIn>(send('POST', '/session:renew', {}, token)),
+    logout: () => done(send('POST', '/logout', {})),
+    /** Who is signed in: here, or with another token. */
+    user: async (of = token()) => (await json<{ user: User }>(send('GET', '/session', undefined, of))).user,
+    accounts: () => items<Account>('/accounts'),
+    addAccount: (name: string, password: string) => done(send('POST', '/accounts', { name, password })),
+    patchAccount: (id: string, part: PatchAccount) => done(send('PATCH', account(id), part)),
+    removeAccount: (id: string) => done(send('DELETE', account(id))),
+    /** New secrets, and a session in place of all that were. */
+    rotate: () => json<SignedIn>(send('POST', '/secrets:rotate', {})),
     system: () => json<System>(send('GET', '/system')),
     create: (wish: CreateWorkspace) => done(send('POST', '/workspaces', wish)),
     patch: (id: string, part: PatchWorkspace) => done(send('PATCH', at(id), part)),
@@ -104,20 +138,26 @@ export function createClient({ token, onUnauthorized, fetch = globalThis.fetch.b
     found: () => items<Found>('/found'),
     adopt: (ids: readonly string[]) => done(send('POST', '/found:adopt', { ids })),
     removeFound: (id: string) => done(send('DELETE', `/found/${encodeURIComponent(id)}`)),
-    /** An address good for one visit, within a minute. */
-    open: async (id: string, path?: string) => {
-      const opened = await json<{ url: string }>(
-        send('POST', `${at(id)}:open`, path === undefined ? {} : { path }),
-      )
-      return opened.url
-    },
+    /** An address good for one visit, within a minute: of the editor, or of the server at a port inside. */
+    open: async (id: string, where: { path?: string | undefined; port?: number } = {}) =>
+      (await json<{ url: string }>(send('POST', `${at(id)}:open`, where))).url,
+    /** The servers that listen inside while it runs. */
+    ports: (id: string) => items<Listening>(`${at(id)}/ports`),
+    /** Its answer is the only one that has the link. */
+    share: (id: string, wish: CreateShare) => json<Shared>(send('POST', `${at(id)}/shares`, wish)),
+    patchShare: (id: string, part: PatchShare) => done(send('PATCH', share(id), part)),
+    stopShare: (id: string) => done(send('DELETE', share(id))),
+    allowGuest: (id: string) => done(send('POST', `${guest(id)}:allow`, {})),
+    /** Denies who rings, and throws out who is in. */
+    removeGuest: (id: string) => done(send('DELETE', guest(id))),
   }
 }
 
-async function readProblem(response: Response): Promise<{ title: string; detail?: string; hint?: string }> {
+async function readProblem(response: Response): Promise<Words> {
   const problem = (await response.json().catch(() => null)) as Partial<Problem> | null
   if (typeof problem?.title !== 'string') {
     return { title: messages.problem.unexpected, detail: messages.problem.status(response.status) }
   }
-  return { title: problem.title, detail: problem.detail ?? '', hint: problem.hint ?? '' }
+  const { title, detail = '', hint = '', code = null } = problem
+  return { title, detail, hint, code }
 }

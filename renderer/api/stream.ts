@@ -13,15 +13,18 @@ const NAMES: Record<ServerEventName, true> = {
   state_changed: true,
   progress: true,
   error: true,
+  ring: true,
   warning: true,
   engine: true,
   home_store: true,
 }
 
 interface Options {
-  token: string
+  /** The token of the session by now: it is renewed while the stream goes on. */
+  token: () => string
   onEvent: (event: ServerEvent) => void
   onConnection: (connection: 'open' | 'lost') => void
+  /** The session that sent this token is over; until the stream is closed, it tries on. */
   onUnauthorized: (token: string) => void
   fetch?: typeof fetch
 }
@@ -68,10 +71,11 @@ export function openStream(options: Options): Stream {
     const giveUp = () => attempt.abort()
     ended.signal.addEventListener('abort', giveUp, { once: true })
     let silence = setTimeout(giveUp, SILENCE_MS)
+    const bearer = token()
     try {
       const headers: Record<string, string> = {
         Accept: 'text/event-stream',
-        Authorization: `Bearer ${token}`,
+        Authorization: `Bearer ${bearer}`,
       }
       if (lastEventId !== '') headers['Last-Event-ID'] = lastEventId
       const response = await fetch('/api/v1/events', {
@@ -80,10 +84,7 @@ export function openStream(options: Options): Stream {
         credentials: 'omit',
         signal: attempt.signal,
       })
-      if (response.status === 401) {
-        ended.abort()
-        return onUnauthorized(token)
-      }
+      if (response.status === 401) return onUnauthorized(bearer)
       if (!response.ok || response.body === null) throw new Error(`The stream answered ${response.status}`)
       onConnection('open')
       await read(response.body, attempt.signal, () => {

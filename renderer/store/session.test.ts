@@ -1,6 +1,6 @@
 import { beforeEach, expect, it, vi } from 'vitest'
 import { ApiError, type Client } from '../api/client.ts'
-import { begin, createSession, end, signIn } from './session.ts'
+import { begin, createSession, end, follow, rotate, signIn, signOut, type SessionStore } from './session.ts'
 
 const kept = new Map<string, string>()
 
@@ -13,31 +13,71 @@ beforeEach(() => {
   })
 })
 
-const answers = {
-  login: () => Promise.resolve({ session_token: 'new', expires_at: '', user: { id: 'u', name: 'ada' } }),
+const ADA = { id: 'u', name: 'ada', desktop: true }
+const signedIn = (session_token: string) => () =>
+  Promise.resolve({ session_token, expires_at: '', user: ADA })
+const fails = (status: number) => () => Promise.reject(new ApiError(status, { title: 'Sign in first' }))
+const as = (part: Partial<Client>) => part as Client
+const accepts = as({ login: signedIn('new'), renew: signedIn('renewed'), user: () => Promise.resolve(ADA) })
+const refuses = as({ login: fails(401), renew: fails(401) })
+
+const NEW = { status: 'signed-in', token: 'new', user: ADA }
+const RENEWED = { ...NEW, token: 'renewed' }
+
+async function aSession(): Promise<SessionStore> {
+  const session = createSession()
+  await signIn(session, accepts, { token: 'file' })
+  return session
 }
-const refuses = { login: () => Promise.reject(new ApiError(401, { title: 'Sign in first' })) }
-const as = (part: Pick<Client, 'login'>) => part as Client
 
 it('begins with the code it came with and keeps the session', async () => {
   const session = createSession()
-  await begin(session, as(answers), 'code')
-  expect(session.getState()).toEqual({ status: 'signed-in', token: 'new' })
+  await begin(session, accepts, 'code')
+  expect(session.getState()).toEqual(NEW)
   expect([...kept.values()]).toEqual(['new'])
 })
 
-it('begins with what it kept, also when the code is a used one', async () => {
+it('begins with what it kept, renewed, also when the code is a used one', async () => {
+  for (const code of [null, 'used']) {
+    kept.set('berth.session', 'old')
+    const session = createSession()
+    await begin(session, { ...accepts, login: fails(401) }, code)
+    expect(session.getState()).toEqual(RENEWED)
+    expect([...kept.values()]).toEqual(['renewed'])
+  }
+})
+
+it('keeps what it kept while nobody answers, and forgets it when it is refused', async () => {
+  kept.set('berth.session', 'old')
+  for (const status of [0, 503]) {
+    const session = createSession()
+    await begin(session, as({ renew: fails(status) }), null)
+    expect(session.getState()).toEqual({ status: 'signed-in', token: 'old', user: null })
+  }
+  const session = createSession()
+  await begin(session, refuses, null)
+  expect(session.getState()).toMatchObject({ status: 'signed-out', notice: expect.stringContaining('ended') })
+  expect(kept.size).toBe(0)
+})
+
+it('begins with the session of the tab that was first to renew', async () => {
   kept.set('berth.session', 'old')
   const session = createSession()
-  await begin(session, as(refuses), 'used')
-  expect(session.getState()).toEqual({ status: 'signed-in', token: 'old' })
+  const renew = vi.fn((token: string) => {
+    if (token !== 'old') return signedIn('renewed')()
+    kept.set('berth.session', 'of the other tab')
+    return fails(401)()
+  })
+  await begin(session, as({ renew }), null)
+  expect(renew.mock.calls).toEqual([['old'], ['of the other tab']])
+  expect(session.getState()).toEqual(RENEWED)
 })
 
 it('asks to sign in otherwise, and says why a link did not do', async () => {
   const session = createSession()
-  await begin(session, as(refuses), null)
+  await begin(session, refuses, null)
   expect(session.getState()).toEqual({ status: 'signed-out', notice: null })
-  await begin(session, as(refuses), 'used')
+  await begin(session, refuses, 'used')
   expect(session.getState()).toMatchObject({
     status: 'signed-out',
     notice: expect.stringContaining('already used'),
@@ -45,21 +85,74 @@ it('asks to sign in otherwise, and says why a link did not do', async () => {
 })
 
 it('ends with the token that was refused, and only with that', async () => {
-  const session = createSession()
-  await signIn(session, as(answers), { token: 'file' })
+  const session = await aSession()
   end(session, 'old')
-  expect(session.getState()).toEqual({ status: 'signed-in', token: 'new' })
+  expect(session.getState()).toEqual(NEW)
   end(session, 'new')
   expect(session.getState()).toMatchObject({ status: 'signed-out' })
   expect(kept.size).toBe(0)
 })
 
 it('goes on with the session that another tab began meanwhile', async () => {
-  const session = createSession()
-  await signIn(session, as(answers), { token: 'file' })
+  const session = await aSession()
   kept.set('berth.session', 'newer')
   end(session, 'new')
-  expect(session.getState()).toEqual({ status: 'signed-in', token: 'newer' })
+  expect(session.getState()).toEqual({ status: 'signed-in', token: 'newer', user: null })
+})
+
+it('signs out here and for the other tabs', async () => {
+  const session = await aSession()
+  const logout = vi.fn(() => Promise.resolve())
+  await signOut(session, as({ logout }))
+  expect(logout).toHaveBeenCalledOnce()
+  expect(session.getState()).toEqual({ status: 'signed-out', notice: null })
+  expect(kept.size).toBe(0)
+})
+
+it('stays signed in where signing out failed', async () => {
+  const session = await aSession()
+  await expect(signOut(session, as({ logout: fails(0) }))).rejects.toThrow()
+  expect(session.getState()).toEqual(NEW)
+})
+
+it('goes along with what another tab does: renew, sign out, sign in', async () => {
+  const session = await aSession()
+  kept.set('berth.session', 'renewed')
+  await follow(session, accepts)
+  expect(session.getState()).toEqual(RENEWED)
+  kept.delete('berth.session')
+  await follow(session, accepts)
+  expect(session.getState()).toMatchObject({ status: 'signed-out' })
+  kept.set('berth.session', 'new')
+  await follow(session, accepts)
+  expect(session.getState()).toEqual(NEW)
+})
+
+it('does with the session at hand while the one of another tab cannot be asked about', async () => {
+  const session = await aSession()
+  kept.set('berth.session', 'renewed')
+  await follow(session, as({ user: fails(0) }))
+  expect(session.getState()).toEqual(NEW)
+})
+
+it('goes on with the session that follows new secrets, though its own was refused before the answer', async () => {
+  const session = await aSession()
+  const answer = Promise.withResolvers<Awaited<ReturnType<Client['rotate']>>>()
+  const rotated = rotate(session, as({ rotate: () => answer.promise }))
+  end(session, 'new')
+  expect(session.getState()).toMatchObject({ status: 'signed-in', token: 'new' })
+  answer.resolve(await signedIn('renewed')())
+  await rotated
+  expect(session.getState()).toEqual(RENEWED)
+  expect([...kept.values()]).toEqual(['renewed'])
+})
+
+it('is as before where there are no new secrets, and ended where it was refused', async () => {
+  const session = await aSession()
+  await expect(rotate(session, as({ rotate: fails(403) }))).rejects.toThrow()
+  expect(session.getState()).toEqual(NEW)
+  await expect(rotate(session, as({ rotate: fails(401) }))).rejects.toThrow()
+  expect(session.getState()).toMatchObject({ status: 'signed-out' })
 })
 
 it('works for the life of the page where nothing can be kept', async () => {
@@ -72,6 +165,6 @@ it('works for the life of the page where nothing can be kept', async () => {
     },
   })
   const session = createSession()
-  await begin(session, as(answers), 'code')
-  expect(session.getState()).toEqual({ status: 'signed-in', token: 'new' })
+  await begin(session, accepts, 'code')
+  expect(session.getState()).toEqual(NEW)
 })

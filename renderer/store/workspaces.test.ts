@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Engine, ErrorInfo, Progress, Transition } from '../../main/core/api.ts'
 import type { ServerEvent } from '../api/stream.ts'
-import { aWorkspace } from '../testing.ts'
+import { aGuest, aWorkspace } from '../testing.ts'
 import {
   createWorkspaces,
   nextChange,
@@ -77,6 +77,13 @@ describe('reduce', () => {
     const transition: Transition = { to: 'STANDBY', at: A.created_at, cause: 'IDLE', reason: '' }
     const state = after(changed(A), changed(B), { name: 'warning', data: { id: '01a', transition } })
     expect(state.byId).toEqual({ '01a': { ...A, next_transition: transition }, '01b': B })
+  })
+
+  it('takes who rings from the workspace, not from the bell', () => {
+    const state = after(changed(A))
+    expect(reduce(state, { name: 'ring', data: { id: '01a', guest: aGuest({ state: 'RINGING' }) } })).toBe(
+      state,
+    )
   })
 
   it('ignores progress of a workspace it does not know', () => {

@@ -53,6 +53,10 @@ export function reduce(state: WorkspacesState, event: ServerEvent): WorkspacesSt
     case 'warning':
       return change(state, event.data.id, { next_transition: event.data.transition })
 
+    case 'ring':
+      // The workspace itself says who is at its door, and for how long.
+      return state
+
     case 'home_store':
       return { ...state, homeStoreProblem: event.data.problem }
 

@@ -57,6 +57,14 @@ export function ChevronIcon() {
   )
 }
 
+export function PersonIcon() {
+  return (
+    <Icon>
+      <path d="M8 7.75a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5ZM3 13.25c.5-2.3 2.4-3.5 5-3.5s4.5 1.2 5 3.5" />
+    </Icon>
+  )
+}
+
 /** A boat under sail: the editor answers. */
 export function SailingIcon() {
   return (
@@ -91,6 +99,24 @@ export function ArchiveIcon() {
   return (
     <Icon>
       <path d="M2.25 3h11.5v3H2.25zM3.25 6v6.25c0 .4.35.75.75.75h8c.4 0 .75-.35.75-.75V6M6.5 8.75h3" />
+    </Icon>
+  )
+}
+
+/** Out of the box: to others. */
+export function ShareIcon() {
+  return (
+    <Icon>
+      <path d="M8 9.75v-7.5M5.25 4.75 8 2.25l2.75 2.5M4.5 7.25H3.25v6h9.5v-6H11.5" />
+    </Icon>
+  )
+}
+
+/** A socket on the wall. */
+export function PortIcon() {
+  return (
+    <Icon>
+      <path d="M2.5 2.75h11v10.5h-11zM5 10.5v-4h1.75V5h2.5v1.5H11v4zM7 10.5V9M9 10.5V9" />
     </Icon>
   )
 }

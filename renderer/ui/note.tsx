@@ -5,7 +5,7 @@ import { Button } from './button.tsx'
 import { CloseIcon } from './icons.tsx'
 
 interface NoteProps {
-  tone: 'danger' | 'warning'
+  tone: 'danger' | 'warning' | 'accent'
   role?: 'alert' | 'status'
   onDismiss?: (() => void) | undefined
   children: ReactNode

@@ -17,6 +17,7 @@ it('shows what is set, in units of a person', () => {
     image: 'codercom/code-server:latest',
     cpus: '2',
     memory: '1.5',
+    sudo: false,
   })
   expect(fieldsOf(aWorkspace({ standby_ttl_seconds: 0, archive_ttl_seconds: 5_400 }))).toMatchObject({
     sleepAfter: 'never',
@@ -42,6 +43,7 @@ it('asks for what was changed, in a way that the server accepts', () => {
     image: ' node ',
     cpus: '0.5',
     memory: '2',
+    sudo: true,
   })
   expect(patch).toEqual({
     name: 'other',
@@ -53,6 +55,7 @@ it('asks for what was changed, in a way that the server accepts', () => {
     image_ref: 'node',
     cpus: 0.5,
     memory_bytes: 2 ** 31,
+    sudo: true,
   })
   expect(patchWorkspace.parse(patch)).toEqual(patch)
 })

@@ -16,6 +16,7 @@ export interface SettingsFields {
   readonly image: string
   readonly cpus: string
   readonly memory: string
+  readonly sudo: boolean
 }
 
 export type SettingsErrors = { readonly [F in keyof SettingsFields]?: string }
@@ -36,6 +37,7 @@ export function fieldsOf(workspace: Workspace): SettingsFields {
     image: workspace.image_ref,
     cpus: short(workspace.cpus),
     memory: short(workspace.memory_bytes / GIB),
+    sudo: workspace.sudo,
   }
 }
 
@@ -74,6 +76,7 @@ export function toPatch(fields: SettingsFields, before: SettingsFields): PatchWo
     ...(changed('image') && { image_ref: fields.image.trim() }),
     ...(changed('cpus') && { cpus: number(fields.cpus) }),
     ...(changed('memory') && { memory_bytes: Math.round(number(fields.memory) * GIB) }),
+    ...(changed('sudo') && { sudo: fields.sudo }),
   }
 }
 

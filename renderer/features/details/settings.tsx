@@ -13,7 +13,7 @@ import { KeepAwake } from './keep-awake.tsx'
 import { check, fieldsOf, toPatch, type SettingsErrors, type SettingsFields } from './settings-form.ts'
 
 const words = messages.settings
-type TextField = Exclude<keyof SettingsFields, 'shield'>
+type TextField = Exclude<keyof SettingsFields, 'shield' | 'sudo'>
 
 export function Settings({ workspace }: { workspace: Workspace }) {
   const { client } = useServices()
@@ -86,6 +86,12 @@ export function Settings({ workspace }: { workspace: Workspace }) {
               unit={messages.create.memoryUnit}
               inputMode="decimal"
               {...bind('memory')}
+            />
+            <Switch
+              label={words.sudo}
+              hint={words.sudoHint}
+              checked={fields.sudo}
+              onChange={(sudo) => change({ sudo })}
             />
           </div>
         </details>

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
 import { messages } from '../../messages.ts'
 import { Mark } from '../../ui/mark.tsx'
+import { AccountMenu } from '../accounts/account-menu.tsx'
 
 export function Header({ children }: { children?: ReactNode }) {
   return (
@@ -10,7 +11,10 @@ export function Header({ children }: { children?: ReactNode }) {
           <Mark size={26} />
           {messages.product}
         </span>
-        <span className="header-actions">{children}</span>
+        <span className="header-actions">
+          {children}
+          <AccountMenu />
+        </span>
       </div>
     </header>
   )

@@ -21,7 +21,7 @@ export function OpenPage({ target, onLeave }: OpenPageProps) {
 
   useEffect(() => {
     let current = true
-    client.open(target.id, target.path).then(
+    client.open(target.id, { path: target.path }).then(
       (url) => current && location.replace(url),
       (error: unknown) => current && setProblem(toApiError(error)),
     )

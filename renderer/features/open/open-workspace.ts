@@ -4,7 +4,18 @@ import { messages } from '../../messages.ts'
 /** Shows a workspace: in a window of the desktop app, or in a new tab. Call it straight from the click. */
 export async function openWorkspace(client: Client, id: string, name: string): Promise<void> {
   if (window.berth !== undefined) return window.berth.openWorkspace(id)
+  await openTab(name, () => client.open(id))
+}
 
+/** Shows a server inside a workspace in the person's own browser. Call it straight from the click. */
+export async function openPort(client: Client, id: string, port: number): Promise<void> {
+  const address = () => client.open(id, { port })
+  // The desktop app hands whatever would be a new window to that browser.
+  if (window.berth !== undefined) window.open(await address(), '_blank', 'noopener')
+  else await openTab(messages.ports.port(port), address)
+}
+
+async function openTab(name: string, address: () => Promise<string>): Promise<void> {
   // A browser lets a click open a tab, but not the answer that comes after it.
   const tab = window.open('', '_blank')
   if (tab === null) {
@@ -14,7 +25,7 @@ export async function openWorkspace(client: Client, id: string, name: string): P
   tab.document.title = messages.open.openingTab(name)
   tab.document.documentElement.style.colorScheme = 'light dark'
   try {
-    tab.location.replace(await client.open(id))
+    tab.location.replace(await address())
   } catch (error) {
     tab.close()
     throw error

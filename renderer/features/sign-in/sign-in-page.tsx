@@ -1,5 +1,5 @@
 import { useState, type SubmitEvent } from 'react'
-import { toApiError, type ApiError } from '../../api/client.ts'
+import { toApiError, type ApiError, type Credential } from '../../api/client.ts'
 import { useServices } from '../../context.ts'
 import { messages } from '../../messages.ts'
 import { signIn } from '../../store/session.ts'
@@ -11,29 +11,8 @@ import { CenteredPage } from '../frame/centered-page.tsx'
 const words = messages.signIn
 
 export function SignInPage({ notice }: { notice: string | null }) {
-  const { client, session } = useServices()
-  const [token, setToken] = useState('')
-  const [error, setError] = useState<string | undefined>()
-  const [problem, setProblem] = useState<ApiError | null>(null)
-  const [pending, setPending] = useState(false)
-
-  async function submit(event: SubmitEvent) {
-    event.preventDefault()
-    const pasted = token.trim()
-    setProblem(null)
-    setError(pasted === '' ? words.missing : undefined)
-    if (pasted === '') return
-    setPending(true)
-    try {
-      await signIn(session, client, { token: pasted })
-    } catch (caught) {
-      const failed = toApiError(caught)
-      if (failed.status === 400 || failed.status === 401) setError(words.wrong)
-      else setProblem(failed)
-      setPending(false)
-    }
-  }
-
+  const [way, setWay] = useState<'password' | 'token'>('password')
+  const Form = way === 'password' ? PasswordForm : TokenForm
   return (
     <CenteredPage title={words.title}>
       {notice !== null && (
@@ -41,25 +20,114 @@ export function SignInPage({ notice }: { notice: string | null }) {
           <p>{notice}</p>
         </Note>
       )}
+      <Form />
+      <span className="sign-in-other">
+        <Button look="quiet" onClick={() => setWay(way === 'password' ? 'token' : 'password')}>
+          {way === 'password' ? words.byToken : words.byPassword}
+        </Button>
+      </span>
+    </CenteredPage>
+  )
+}
+
+function PasswordForm() {
+  const [name, setName] = useState('')
+  const [password, setPassword] = useState('')
+  const [checked, setChecked] = useState(false)
+  const { pending, problem, tryWith } = useSignIn()
+  const nameError = checked && name.trim() === '' ? words.nameMissing : undefined
+  const passwordError = checked && password === '' ? words.passwordMissing : undefined
+
+  function submit(event: SubmitEvent) {
+    event.preventDefault()
+    setChecked(true)
+    if (name.trim() !== '' && password !== '') void tryWith({ name: name.trim(), password })
+  }
+
+  return (
+    <form className="form" noValidate onSubmit={submit}>
+      <Field
+        label={words.name}
+        value={name}
+        maxLength={64}
+        autoComplete="username"
+        error={nameError}
+        autoFocus
+        onChange={(event) => setName(event.target.value)}
+      />
+      <Field
+        label={words.password}
+        type="password"
+        value={password}
+        maxLength={200}
+        autoComplete="current-password"
+        error={passwordError}
+        onChange={(event) => setPassword(event.target.value)}
+      />
+      {problem !== null && <ProblemNote problem={problem} />}
+      <Button type="submit" look="primary" pending={pending}>
+        {words.submit}
+      </Button>
+    </form>
+  )
+}
+
+/** For who has neither a password nor the address that Berth printed. */
+function TokenForm() {
+  const [token, setToken] = useState('')
+  const [checked, setChecked] = useState(false)
+  const { pending, problem, tryWith } = useSignIn()
+  const pasted = token.trim()
+  // Anything but too many tries is about what was pasted.
+  const wrong = problem?.status === 400 || problem?.status === 401
+  const error = checked && pasted === '' ? words.missing : wrong ? words.wrong : undefined
+
+  function submit(event: SubmitEvent) {
+    event.preventDefault()
+    setChecked(true)
+    if (pasted !== '') void tryWith({ token: pasted })
+  }
+
+  return (
+    <form className="form" noValidate onSubmit={submit}>
       <p className="centered-text">{words.text}</p>
       <p className="centered-text">
         {words.or} <code>{words.tokenFile}</code> {words.orEnd}
       </p>
-      <form className="form" noValidate onSubmit={(event) => void submit(event)}>
-        <Field
-          label={words.token}
-          type="password"
-          value={token}
-          maxLength={200}
-          error={error}
-          autoFocus
-          onChange={(event) => setToken(event.target.value)}
-        />
-        {problem !== null && <ProblemNote problem={problem} />}
-        <Button type="submit" look="primary" pending={pending}>
-          {words.submit}
-        </Button>
-      </form>
-    </CenteredPage>
+      <Field
+        label={words.token}
+        type="password"
+        value={token}
+        maxLength={200}
+        error={error}
+        autoFocus
+        onChange={(event) => setToken(event.target.value)}
+      />
+      {problem !== null && !wrong && <ProblemNote problem={problem} />}
+      <Button type="submit" look="primary" pending={pending}>
+        {words.submit}
+      </Button>
+    </form>
   )
+}
+
+/** One try at a time; what went wrong with the last. */
+function useSignIn() {
+  const { client, session } = useServices()
+  const [pending, setPending] = useState(false)
+  const [problem, setProblem] = useState<ApiError | null>(null)
+
+  async function tryWith(credential: Credential): Promise<void> {
+    if (pending) return
+    setPending(true)
+    setProblem(null)
+    try {
+      await signIn(session, client, credential)
+    } catch (error) {
+      setProblem(toApiError(error))
+      setPending(false)
+    }
+  }
+
+  return { pending, problem, tryWith }
 }

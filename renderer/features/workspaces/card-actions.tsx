@@ -3,7 +3,7 @@ import type { Workspace } from '../../../main/core/api.ts'
 import type { Command } from '../../api/client.ts'
 import { messages } from '../../messages.ts'
 import { Button } from '../../ui/button.tsx'
-import { ArchiveIcon, DetailsIcon, TrashIcon } from '../../ui/icons.tsx'
+import { ArchiveIcon, DetailsIcon, ShareIcon, TrashIcon } from '../../ui/icons.tsx'
 import { allowed } from './rules.ts'
 
 interface CardActionsProps {
@@ -11,6 +11,7 @@ interface CardActionsProps {
   pending: Command | 'open' | null
   onOpen: () => void
   onCommand: (command: Command) => void
+  onShare: () => void
   onDetails: () => void
   onDelete: () => void
 }
@@ -21,7 +22,7 @@ export function CardActions({ workspace, pending, ...on }: CardActionsProps) {
   const up = may.restore ? 'restore' : 'start'
   const command = (what: Command) => pending === null && on.onCommand(what)
   const icon = (
-    what: 'archive' | 'details' | 'remove',
+    what: 'archive' | 'share' | 'details' | 'remove',
     face: ReactNode,
     { enabled = true, click }: { enabled?: boolean; click: () => void },
   ) => (
@@ -56,6 +57,7 @@ export function CardActions({ workspace, pending, ...on }: CardActionsProps) {
       </Button>
       <span className="card-icons">
         {icon('archive', <ArchiveIcon />, { enabled: may.archive, click: () => command('archive') })}
+        {icon('share', <ShareIcon />, { click: on.onShare })}
         {icon('details', <DetailsIcon />, { click: on.onDetails })}
         {icon('remove', <TrashIcon />, { enabled: may.remove, click: on.onDelete })}
       </span>

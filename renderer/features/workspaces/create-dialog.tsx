@@ -7,6 +7,7 @@ import { Dialog } from '../../ui/dialog.tsx'
 import { Field } from '../../ui/field.tsx'
 import { ChevronIcon } from '../../ui/icons.tsx'
 import { ProblemNote } from '../../ui/note.tsx'
+import { Switch } from '../../ui/switch.tsx'
 import { BLANK, check, toWish, type CreateErrors, type CreateFields } from './create-form.ts'
 import { focusFirst } from './focus-first.ts'
 
@@ -19,7 +20,7 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
   const [problem, setProblem] = useState<ApiError | null>(null)
   const [pending, setPending] = useState(false)
 
-  const bind = (name: keyof CreateFields) => ({
+  const bind = (name: Exclude<keyof CreateFields, 'sudo'>) => ({
     name,
     value: fields[name],
     error: errors[name],
@@ -63,6 +64,12 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
               placeholder={words.standard}
               inputMode="decimal"
               {...bind('memory')}
+            />
+            <Switch
+              label={messages.settings.sudo}
+              hint={messages.settings.sudoHint}
+              checked={fields.sudo}
+              onChange={(sudo) => setFields({ ...fields, sudo })}
             />
           </div>
         </details>

@@ -37,12 +37,19 @@ it('asks only for what was filled in', () => {
 })
 
 it('makes a wish that the server accepts', () => {
-  const wish = toWish({ name: 'demo', image: 'codercom/code-server:latest', cpus: '1,5', memory: '2.5' })
+  const wish = toWish({
+    name: 'demo',
+    image: 'codercom/code-server:latest',
+    cpus: '1,5',
+    memory: '2.5',
+    sudo: true,
+  })
   expect(wish).toEqual({
     name: 'demo',
     image_ref: 'codercom/code-server:latest',
     cpus: 1.5,
     memory_bytes: 2_684_354_560,
+    sudo: true,
   })
   expect(createWorkspace.parse(wish)).toEqual(wish)
 })

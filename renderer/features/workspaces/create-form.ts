@@ -7,11 +7,12 @@ export interface CreateFields {
   readonly image: string
   readonly cpus: string
   readonly memory: string
+  readonly sudo: boolean
 }
 
 export type CreateErrors = { readonly [F in keyof CreateFields]?: string }
 
-export const BLANK: CreateFields = { name: '', image: '', cpus: '', memory: '' }
+export const BLANK: CreateFields = { name: '', image: '', cpus: '', memory: '', sudo: false }
 
 const GIB = 2 ** 30
 
@@ -35,6 +36,7 @@ export function toWish(fields: CreateFields): CreateWorkspace {
     ...(fields.image.trim() !== '' && { image_ref: fields.image.trim() }),
     ...(fields.cpus.trim() !== '' && { cpus: number(fields.cpus) }),
     ...(fields.memory.trim() !== '' && { memory_bytes: Math.round(number(fields.memory) * GIB) }),
+    ...(fields.sudo && { sudo: true }),
   }
 }
 

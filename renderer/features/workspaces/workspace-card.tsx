@@ -6,6 +6,7 @@ import { Button } from '../../ui/button.tsx'
 import { ProblemNote } from '../../ui/note.tsx'
 import { DetailsDialog } from '../details/details-dialog.tsx'
 import { openWorkspace } from '../open/open-workspace.ts'
+import { SharedLine } from '../sharing/shared-line.tsx'
 import { Activity } from './activity.tsx'
 import { CardActions } from './card-actions.tsx'
 import { DeleteDialog } from './delete-dialog.tsx'
@@ -20,7 +21,7 @@ export function WorkspaceCard({ id }: { id: string }) {
   const workspace = useWorkspaces((state) => state.byId[id])
   const { client } = useServices()
   const { pending, problem, run, dismiss } = useAction<'open' | Command>(id)
-  const [dialog, setDialog] = useState<'details' | 'delete' | null>(null)
+  const [dialog, setDialog] = useState<'details' | 'sharing' | 'delete' | null>(null)
 
   if (workspace === undefined) return null
   const { name } = workspace
@@ -38,12 +39,14 @@ export function WorkspaceCard({ id }: { id: string }) {
           </h2>
           <StateLine workspace={workspace} />
           <OutlookLine workspace={workspace} />
+          <SharedLine sharing={workspace.sharing} onOpen={() => setDialog('sharing')} />
         </div>
         <CardActions
           workspace={workspace}
           pending={pending}
           onOpen={() => void run('open', () => openWorkspace(client, id, name), { changes: false })}
           onCommand={command}
+          onShare={() => setDialog('sharing')}
           onDetails={() => setDialog('details')}
           onDelete={() => setDialog('delete')}
         />
@@ -61,6 +64,7 @@ export function WorkspaceCard({ id }: { id: string }) {
       )}
       {problem !== null && <ProblemNote problem={problem} onDismiss={dismiss} />}
       {dialog === 'details' && <DetailsDialog workspace={workspace} onClose={close} />}
+      {dialog === 'sharing' && <DetailsDialog tab="sharing" workspace={workspace} onClose={close} />}
       {dialog === 'delete' && <DeleteDialog workspace={workspace} onClose={close} />}
     </li>
   )

@@ -11,6 +11,7 @@ import { RecoveredBanner } from '../frame/recovered-banner.tsx'
 import { Footer } from '../frame/footer.tsx'
 import { Header } from '../frame/header.tsx'
 import { FoundBanner } from '../found/found-banner.tsx'
+import { Doorbell, DoorbellTitle } from '../sharing/doorbell.tsx'
 import { TrashButton } from '../trash/trash-button.tsx'
 import { CreateDialog } from './create-dialog.tsx'
 import { EmptyState } from './empty-state.tsx'
@@ -45,6 +46,7 @@ export function WorkspacesPage() {
       </Header>
       <main className="page-main">
         <h1 className="visually-hidden">{messages.list.title}</h1>
+        <Doorbell />
         {blind && <EngineBanner />}
         <HomeStoreBanner />
         <RecoveredBanner />
@@ -68,6 +70,7 @@ export function WorkspacesPage() {
       </main>
       <Footer />
       <ConnectionStrip lost={lost} />
+      <DoorbellTitle />
       {creating && <CreateDialog onClose={() => setCreating(false)} />}
     </div>
   )

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { demultiplex } from './docker.ts'
+import { demultiplex } from './demultiplex.ts'
 
 const frame = (stream: 1 | 2, text: string): Buffer => {
   const data = Buffer.from(text)
