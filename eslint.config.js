@@ -54,14 +54,25 @@ const PURE = [
 ]
 
 const not = (/** @type {string} */ selector, /** @type {string} */ message) => ({ selector, message })
+/** However it is written: nothing but this very value will do. */
 const preference = (/** @type {string} */ name, /** @type {boolean} */ value) =>
   not(
-    `Property[key.name='${name}'][value.value=${value}]`,
-    `${name}: ${value} takes away what keeps a page in its place`,
+    `Property:matches([key.name='${name}'], [key.value='${name}']):not([value.value=${value}])`,
+    `${name}: anything but ${value} takes away what keeps a page in its place`,
+  )
+/** A module of Electron, imported, or taken out of the whole. */
+const module = (/** @type {string} */ name, /** @type {string} */ message) =>
+  not(
+    [
+      `ImportSpecifier[imported.name='${name}']`,
+      `MemberExpression:matches([property.name='${name}'], [property.value='${name}'])`,
+      `ObjectPattern > Property:matches([key.name='${name}'], [key.value='${name}'])`,
+    ].join(', '),
+    message,
   )
 /** Web preferences that no window may have, and the two modules that one file each may use. */
 const ELECTRON = [
-  ...['sandbox', 'contextIsolation', 'webSecurity'].map((name) => preference(name, false)),
+  ...['sandbox', 'contextIsolation', 'webSecurity'].map((name) => preference(name, true)),
   ...[
     'nodeIntegration',
     'nodeIntegrationInWorker',
@@ -69,14 +80,14 @@ const ELECTRON = [
     'allowRunningInsecureContent',
     'experimentalFeatures',
     'webviewTag',
-  ].map((name) => preference(name, true)),
-  not("Property[key.name='enableBlinkFeatures']", 'no experimental features in our windows'),
+  ].map((name) => preference(name, false)),
+  not(
+    "Property:matches([key.name='enableBlinkFeatures'], [key.value='enableBlinkFeatures'])",
+    'no experimental features in our windows',
+  ),
 ]
-const SHELL_MODULE = not(
-  "ImportSpecifier[imported.name='shell']",
-  'open links with openExternal of security.ts',
-)
-const IPC_MODULE = not("ImportSpecifier[imported.name='ipcMain']", 'channels are in main/index.ts alone')
+const SHELL_MODULE = module('shell', 'open links with openExternal of security.ts')
+const IPC_MODULE = module('ipcMain', 'channels are in main/index.ts alone')
 const HTML = [
   not(
     ':matches(JSXAttribute[name.name="dangerouslySetInnerHTML"], Property[key.name="dangerouslySetInnerHTML"])',

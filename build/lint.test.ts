@@ -30,6 +30,15 @@ it.each([
   'experimentalFeatures: true',
   'webviewTag: true',
   'enableBlinkFeatures: "CSSVariables"',
+  "'sandbox': false",
+  '"nodeIntegration": true',
+  "['contextIsolation']: false",
+  '"enableBlinkFeatures": "CSSVariables"',
+  'webSecurity: !1',
+  'webviewTag: !0',
+  'sandbox: 0',
+  'sandbox: someday',
+  'nodeIntegration',
 ])('X1: a window with %s is refused by the lint', async (preference) => {
   for (const file of ['main/index.ts', 'main/shell/main-window.ts', 'main/shell/security.ts'])
     expect(await saidOf(file, `open({ webPreferences: { ${preference} } })`), file).toHaveLength(1)
@@ -40,15 +49,22 @@ it('X1: a window that is shut in is not', async () => {
   expect(await saidOf('main/shell/main-window.ts', code)).toEqual([])
 })
 
-it('X4: channels are in main/index.ts alone', async () => {
-  const code = "import { ipcMain } from 'electron'\nipcMain.handle('x', () => 1)"
+it.each([
+  "import { ipcMain } from 'electron'\nipcMain.handle('x', () => 1)",
+  "import electron from 'electron'\nelectron.ipcMain.handle('x', () => 1)",
+])('X4: channels are in main/index.ts alone: %s', async (code) => {
   expect(await saidOf('main/index.ts', code)).toEqual([])
   for (const file of ['main/shell/tray.ts', 'main/shell/security.ts', 'main/app.ts', 'main/http/api.ts'])
     expect(await saidOf(file, code), file).toHaveLength(1)
 })
 
-it('X5: only security.ts opens anything outside', async () => {
-  const code = "import { shell } from 'electron'\nvoid shell.openExternal('https://example.com/')"
+it.each([
+  "import { shell } from 'electron'\nvoid shell.openExternal('https://example.com/')",
+  "import { shell as s } from 'electron'\nvoid s.openExternal('https://example.com/')",
+  "import * as electron from 'electron'\nvoid electron.shell.openExternal('https://example.com/')",
+  "import electron from 'electron'\nvoid electron['shell'].openExternal('https://example.com/')",
+  "import electron from 'electron'\nconst { shell: out } = electron\nvoid out.openExternal('https://example.com/')",
+])('X5: only security.ts opens anything outside: %s', async (code) => {
   expect(await saidOf('main/shell/security.ts', code)).toEqual([])
   for (const file of ['main/index.ts', 'main/shell/tray.ts', 'main/shell/main-window.ts', 'preload/index.ts'])
     expect(await saidOf(file, code), file).toHaveLength(1)

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -97,6 +97,17 @@ async function browserOf({ electron }: Berth): Promise<() => Promise<string[]>> 
   })
   return () => electron.evaluate(() => (globalThis as unknown as { opened: string[] }).opened)
 }
+
+/** A page may lead out of its window only so often: as if that time had passed. */
+const later = ({ electron }: Berth): Promise<void> =>
+  electron.evaluate(() => {
+    const at = performance.now() + 1_000
+    const now = Performance.prototype.now.bind(performance)
+    const ahead = at - now()
+    performance.now = () => now() + ahead
+  })
+
+const partitionOf = (id: string): string => `persist:workspace-${id}`
 
 /** Another window of the same browser, as nobody but a test makes one. */
 async function strange(
@@ -203,7 +214,7 @@ test('X1 X2 X5: a workspace window is shut in', async ({ berth }) => {
           url: webContents.getURL(),
         }
       }),
-    `persist:workspace-${id}`,
+    partitionOf(id),
   )
   expect(windows.find(({ url }) => url.includes(id))).toMatchObject({ preload: false, ownStorage: true })
 
@@ -230,12 +241,12 @@ test('X1 X2 X5: a workspace window is shut in', async ({ berth }) => {
   // Links and pop-ups to elsewhere go to the person's browser; the window stays.
   const opened = await browserOf(berth)
   await page.evaluate(() => {
-    for (const url of ['https://example.com/', 'file:///etc/passwd', 'smb://host/share']) globalThis.open(url)
-    location.href = 'https://example.org/'
+    for (const url of ['file:///etc/passwd', 'smb://host/share', 'https://example.com/']) globalThis.open(url)
   })
-  await expect
-    .poll(async () => (await opened()).toSorted())
-    .toEqual(['https://example.com/', 'https://example.org/'])
+  await expect.poll(opened).toEqual(['https://example.com/'])
+  await later(berth)
+  await page.evaluate(() => void (location.href = 'https://example.org/'))
+  await expect.poll(opened).toEqual(['https://example.com/', 'https://example.org/'])
   expect(new URL(page.url()).origin).toBe(own.origin)
 
   // A workspace that is gone leaves nothing in the browser.
@@ -243,7 +254,7 @@ test('X1 X2 X5: a workspace window is shut in', async ({ berth }) => {
     berth.electron.evaluate(async ({ session }, partition) => {
       const { length } = await session.fromPartition(partition).cookies.get({})
       return length
-    }, `persist:workspace-${id}`)
+    }, partitionOf(id))
   expect(await cookies()).toBeGreaterThan(0)
   await berth.api('DELETE', `/workspaces/${id}`)
   await expect.poll(cookies).toBe(0)
@@ -307,6 +318,13 @@ test('X4: every channel refuses whoever is not the dashboard, and what it does n
   expect(answered).toBe(10_000)
   expect(done).toEqual([])
   expect((await berth.api('GET', '/session')).status).toBe(200)
+  expect(berth.electron.windows()).toHaveLength(1)
+
+  for (const port of [0, -1, 65_536, 1.5, NaN, '3000', null, true, {}, [3000], 3000n])
+    expect(
+      await berth.main.evaluate(invoke, { name: 'open-workspace', rest: [id, port] }),
+      typeof port,
+    ).toContain('no such port')
   expect(berth.electron.windows()).toHaveLength(1)
 
   // And what it may: as before.
@@ -407,6 +425,21 @@ test('a session of the main window that ends is followed by another', async ({ b
   expect(await berth.main.evaluate(() => localStorage.getItem('berth.session'))).not.toBe('worn-out')
 })
 
+test('the main window that could not be signed in by itself is by a click', async ({ berth }) => {
+  const { main } = berth
+  await main.route('**/api/v1/login', (route) => route.abort())
+  await main.evaluate(() => {
+    localStorage.setItem('berth.session', 'worn-out')
+    location.reload()
+  })
+  const button = main.getByRole('button', { name: 'Sign in' })
+  await expect(button).toBeFocused()
+  await expect(main.getByText('There is nothing to type')).toBeVisible()
+  await main.unroute('**/api/v1/login')
+  await button.press('Enter')
+  await expect(main.getByRole('button', { name: 'New workspace' })).toBeVisible()
+})
+
 test('the dashboard works in a browser too', async ({ berth }) => {
   const address = await berth.electron.evaluate(async ({ BrowserWindow, session }, url) => {
     // A window without Berth's bridge and session is a browser like any other.
@@ -462,12 +495,11 @@ test('X3: what a workspace keeps is in its own storage and nowhere else', async 
   const all = { cookies: true, local: true, caches: true, databases: true, workers: true }
   const nothing = { cookies: false, local: false, caches: false, databases: false, workers: false }
   // Its address in its own storage, and in that of another workspace, of the dashboard, and of nobody.
-  const partition = (of: string) => `persist:workspace-${of}`
-  const places = [partition(id), partition(other.id), 'persist:dashboard', 'nobody']
+  const places = [partitionOf(id), partitionOf(other.id), 'persist:dashboard', 'nobody']
   for (const each of places) {
     const there = await strange(berth, `${origin}/nothing`, { partition: each })
     expect(new URL(there.url()).origin).toBe(origin)
-    expect(await kept(there), each).toEqual(each === partition(id) ? all : nothing)
+    expect(await kept(there), each).toEqual(each === partitionOf(id) ? all : nothing)
     await there.close()
   }
   // And what is at other addresses.
@@ -481,9 +513,30 @@ test('X3: what a workspace keeps is in its own storage and nowhere else', async 
           return found.map(({ domain }) => domain)
         }),
       ),
-    [partition(other.id), 'persist:dashboard'],
+    [partitionOf(other.id), 'persist:dashboard'],
   )
   expect(cookies.flat()).not.toContain(`${id}.localhost`)
+})
+
+test('X3: of a workspace that is gone nothing stays in the files of the browser', async ({ dataDir }) => {
+  const first = await launch(dataDir)
+  await watch(first)
+  const { id: gone, page } = await withoutEditor(first, 'Wreck')
+  const { id: kept } = await withoutEditor(first, 'Hulk')
+  const dirOf = (id: string): string => join(dataDir, 'electron/Partitions', `workspace-${id}`)
+  await first.api('DELETE', `/workspaces/${gone}`)
+  await expect.poll(() => page.isClosed()).toBe(true)
+  const ended = first.electron.waitForEvent('close')
+  await first.electron.evaluate(({ app }) => app.quit())
+  await ended
+  expect(existsSync(dirOf(kept))).toBe(true)
+
+  const second = await launch(dataDir)
+  await watch(second)
+  await expect(card(second.main, 'Hulk')).toBeVisible()
+  await expect.poll(() => existsSync(dirOf(gone))).toBe(false)
+  expect(existsSync(dirOf(kept))).toBe(true)
+  await second.electron.close()
 })
 
 /** Where a page may want to go, none of it here. */
@@ -502,6 +555,8 @@ const elsewhere = (port: string): string[] => [
   'http://127.0.0.1:1/',
   'http://127.0.0.1/',
   'http://192.168.0.1/',
+  `http://3000--01k.localhost:${port}/?berth-code=secret`,
+  'https://example.com/?next=/?berth-code=secret',
   'https://example.com/',
   'https://user:word@example.com/',
   'https://xn--bcher-kva.example/',
@@ -571,12 +626,17 @@ test('X5: a page leads nowhere but into the browser, and only to the web', async
     [berth.main, berth.url],
   ] as const) {
     const stays = where.url()
-    const isOurs = (href: string) => new URL(href).origin === berth.url || new URL(href).origin === own
+    // Of Berth itself a workspace opens nothing.
+    const isOurs = (href: string) => {
+      const { hostname, port: at } = new URL(href)
+      return where === page && at === port && /^127\.0\.0\.1$|(^|\.)localhost\.?$/.test(hostname)
+    }
     for (const way of ['location', 'open'] as const) {
       let after = 0
       for (const url of urls) {
         const href = URL.canParse(url, stays) ? new URL(url, stays).href : ''
         const before = (await opened()).length
+        await later(berth)
         await where.evaluate(
           ({ url, way }) => {
             try {
@@ -590,10 +650,14 @@ test('X5: a page leads nowhere but into the browser, and only to the web', async
         )
         // One that surely leads out, after it: what is before it in the queue has been dealt with then.
         const last = `https://after-${way}-${after++}.example/`
-        await where.evaluate((last) => void window.open(last), last)
-        await expect.poll(async () => (await opened()).at(-1)).toBe(last)
-        const now = (await opened()).slice(before, -1)
-        const leadsOut = /^https?:/.test(href) && !isOurs(href)
+        const lastOpened = async (): Promise<string | undefined> => {
+          await later(berth)
+          await where.evaluate((last) => void window.open(last), last)
+          return (await opened()).at(-1)
+        }
+        await expect.poll(lastOpened).toBe(last)
+        const now = (await opened()).slice(before).filter((each) => each !== last)
+        const leadsOut = /^https?:/.test(href) && !isOurs(href) && !href.includes('berth-code')
         expect(now, `${way} ${url}`).toEqual(leadsOut ? [href] : [])
       }
     }
@@ -618,7 +682,7 @@ test('X5: a page leads nowhere but into the browser, and only to the web', async
         answer({ responseHeaders: Object.fromEntries(kept) })
       })
     },
-    { partition: `persist:workspace-${id}`, id },
+    { partition: partitionOf(id), id },
   )
   await page.reload()
   const framed = [
@@ -649,11 +713,12 @@ test('X5: a page leads nowhere but into the browser, and only to the web', async
         answer(to ? { redirectURL: to } : {})
       })
     },
-    { partition: `persist:workspace-${id}`, own },
+    { partition: partitionOf(id), own },
   )
   const targets = ['https://redirected.example/', 'http://127.0.0.1:1/x', `${berth.url}/api/v1/openapi.json`]
   for (const target of targets) {
     const before = (await opened()).length
+    await later(berth)
     await page.evaluate(
       (to) => (location.href = `${location.pathname}?redirect-to=${encodeURIComponent(to)}`),
       target,
@@ -662,6 +727,77 @@ test('X5: a page leads nowhere but into the browser, and only to the web', async
     expect((await opened()).slice(before)).toEqual(target.startsWith(berth.url) ? [] : [target])
     expect(new URL(page.url()).origin).toBe(own)
   }
+})
+
+test('X5: a workspace leads the person to no other, and not to many places at once', async ({ berth }) => {
+  const said: string[] = []
+  berth.electron.process().stderr!.on('data', (chunk: Buffer) => said.push(chunk.toString()))
+  const { id, page, own } = await withoutEditor(berth, 'Lighter')
+  const answer = await berth.api('POST', '/workspaces', {
+    name: 'Prey',
+    image_ref: 'berth-e2e.invalid/none:1',
+  })
+  const { id: prey } = (await answer.json()) as Workspace
+  const { port } = new URL(berth.url)
+  const opened = await browserOf(berth)
+  const out = (url: string, times = 1) =>
+    page.evaluate(
+      ({ url, times }) => {
+        for (let n = 0; n < times; n++) window.open(url)
+      },
+      { url, times },
+    )
+  /** After all that came before. */
+  async function after(url: string): Promise<void> {
+    await expect
+      .poll(async () => {
+        await later(berth)
+        await out(url)
+        return (await opened()).at(-1)
+      })
+      .toBe(url)
+  }
+
+  // In the browser these would be visits that no page has begun.
+  const others = [`http://${prey}.localhost:${port}/`, `http://3000--${prey}.localhost:${port}/`]
+  const dashboard = [`${berth.url}/#open=${prey}&next=/`, `http://localhost:${port}/w/${prey}/`]
+  for (const url of [...others, ...dashboard]) {
+    await later(berth)
+    await out(url)
+  }
+  await page.evaluate(() => Object.assign(globalThis, { stays: true }))
+  for (const url of others) await page.evaluate((url) => void (location.href = url), url)
+  await after('https://after.example/')
+
+  // Nor does a page have itself signed in again where that would wake what it is of.
+  const isShown = () =>
+    berth.electron.evaluate(({ BrowserWindow }, url) => {
+      const main = BrowserWindow.getAllWindows().find(({ webContents }) => webContents.getURL() === url)
+      return main!.isVisible()
+    }, `${berth.url}/`)
+  await berth.electron.evaluate(({ BrowserWindow }, url) => {
+    const main = BrowserWindow.getAllWindows().find(({ webContents }) => webContents.getURL() === url)
+    main!.hide()
+  }, `${berth.url}/`)
+  await later(berth)
+  await page.evaluate((url) => void (location.href = url), `${berth.url}/#open=${id}&next=/`)
+  await expect.poll(isShown).toBe(true)
+  expect(await page.evaluate(() => 'stays' in globalThis)).toBe(true)
+
+  await later(berth)
+  await out('https://many.example/', 20)
+  await after('https://after.example/many')
+  expect(await opened()).toEqual([
+    'https://after.example/',
+    'https://many.example/',
+    'https://after.example/many',
+  ])
+  expect(berth.electron.windows()).toHaveLength(2)
+  await later(berth)
+  await out(`${own}/w/${id}/`, 20)
+  await after('https://after.example/windows')
+  await expect.poll(() => berth.electron.windows().length).toBe(3)
+  expect(said.join('').split('Lighter opens links and windows too often')).toHaveLength(2)
 })
 
 /** All that Electron's own documentation names. */
@@ -723,7 +859,7 @@ test('X6: pages are denied what they are not named for, whoever asks', async ({ 
 
   const { id, page, own } = await withoutEditor(berth, 'Davit')
   const named = ['clipboard-read', 'clipboard-sanitized-write', 'fullscreen', 'pointerLock']
-  const partition = `persist:workspace-${id}`
+  const partition = partitionOf(id)
   const ours = await granted(partition, `${own}/w/${id}/`)
   expect({ asked: ours.asked.toSorted(), checked: ours.checked.toSorted() }).toEqual({
     asked: named,
@@ -944,6 +1080,20 @@ test('accounts are kept in the dashboard, and their people sign in with a passwo
   expect(await kept()).toBeNull()
   await signIn('battery staple')
   await create(browser, 'Hers')
+  // On a narrow screen everything above is still in reach.
+  await berth.electron.evaluate(({ BrowserWindow, session }) => {
+    const own = session.fromPartition('browser')
+    const window = BrowserWindow.getAllWindows().find(({ webContents }) => webContents.session === own)
+    window!.setContentSize(420, 700)
+  })
+  await expect.poll(() => browser.evaluate(() => innerWidth)).toBe(420)
+  const header = browser.getByRole('banner')
+  for (const name of ['Trash', 'New workspace', 'grace']) {
+    const { x, width } = (await header.getByRole('button', { name }).boundingBox())!
+    expect(x, name).toBeGreaterThanOrEqual(0)
+    expect(x + width, name).toBeLessThanOrEqual(420)
+  }
+  await picture(browser, 'narrow')
   await expect(card(browser, 'Mine')).toHaveCount(0)
   await expect(card(main, 'Hers')).toHaveCount(0)
 
@@ -1023,6 +1173,19 @@ test('a guest at the door is told of, once, and can be let in there and then', a
   await expect.poll(titles).toEqual(['Grace rings', 'Mallory rings'])
   await happens('action', { actionIndex: 1 })
   await expect.poll(async () => (await guests()).map(({ name }) => name)).toEqual(['Grace'])
+
+  // A link that somebody else has stopped is shown no longer.
+  await card(berth.main, 'Quay').getByRole('button', { name: 'Share', exact: true }).click()
+  const dialog = berth.main.getByRole('dialog')
+  await dialog.getByRole('button', { name: 'New link' }).click()
+  await dialog.getByRole('button', { name: 'Share', exact: true }).click()
+  const invitation = dialog.getByRole('region', { name: 'Link for your guest' })
+  await expect(invitation).toBeVisible()
+  const shares = async () => (await only(berth)).sharing!.shares
+  await expect.poll(async () => (await shares()).length).toBe(2)
+  const newest = (await shares()).find(({ guests }) => guests.length === 0)!
+  expect((await berth.api('DELETE', `/shares/${newest.id}`)).ok).toBe(true)
+  await expect(invitation).toBeHidden()
   await berth.electron.close()
 })
 

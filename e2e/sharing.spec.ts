@@ -1,7 +1,7 @@
 import type { BrowserContext, Page } from '@playwright/test'
 import type { Workspace } from '../main/core/api.ts'
 import { card, create, expect, only, picture, workbench, type Berth } from './app.ts'
-import { test as base } from './browsing.ts'
+import { go, test as base } from './browsing.ts'
 
 /** A guest's browser, which knows nothing of this machine's certificate authority and goes on past the warning. */
 const test = base.extend<{ guest: BrowserContext }>({
@@ -34,7 +34,7 @@ const sharing = async (berth: Berth): Promise<Workspace['sharing']> => (await on
 
 async function arrive(guest: BrowserContext, link: string): Promise<Page> {
   const page = await guest.newPage()
-  await page.goto(link)
+  await go(page, () => link)
   // The secret has left the address bar before anything is asked.
   await expect.poll(() => page.url()).not.toContain('#')
   return page

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { HistoryEntry, System, Workspace } from '../main/core/api.ts'
 import { expect, picture, workbench, type Berth } from './app.ts'
@@ -105,4 +105,36 @@ test('an archived workspace is not woken by a visit, and is restored by its butt
   await page.getByRole('button', { name: 'Restore' }).click()
   await workbench(page)
   await expect(page.getByRole('treeitem', { name: 'kept.txt' })).toBeVisible()
+})
+
+test('a page that leads to a workspace wakes it only for who has clicked', async ({ berth, browsing }) => {
+  const { id } = await asleep(berth, 'Lured')
+  const count = (await starts(berth, id)).length
+  const led = `${berth.url}/#open=${id}&next=%2Fhealthz`
+  const page = await browsing.newPage()
+  const arrives = () => expect(page.locator('body')).toContainText('lastHeartbeat', { timeout: 120_000 })
+
+  await go(page, () => led)
+  await page.getByRole('button', { name: 'Use the token instead' }).click()
+  await page
+    .getByLabel('Token', { exact: true })
+    .fill(readFileSync(join(berth.dataDir, 'token'), 'utf8').trim())
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await arrives()
+  expect(await starts(berth, id)).toHaveLength(count + 1)
+  // It runs: there is nothing to wake.
+  await go(page, () => led)
+  await arrives()
+
+  await ask(berth, 'POST', `/workspaces/${id}:stop`)
+  await untilIn(berth, id, 'STANDBY')
+  await go(page, () => led)
+  await expect(page.getByRole('heading', { name: 'Lured' })).toBeVisible()
+  await expect(page.getByText('Standby.')).toBeVisible()
+  await picture(page, 'led')
+  expect(await starts(berth, id)).toHaveLength(count + 1)
+  await untilIn(berth, id, 'STANDBY')
+  await page.getByRole('button', { name: 'Open' }).click()
+  await arrives()
+  expect(await starts(berth, id)).toHaveLength(count + 2)
 })

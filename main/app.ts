@@ -15,17 +15,17 @@ import { parseArchiveKey } from './core/archive.ts'
 import { arm } from './core/failpoint.ts'
 import type { Level } from './core/state.ts'
 import { BLANK } from './core/workspace.ts'
-import { makeDataDir, readInstallation, readToken, replaceToken, writeInstallation } from './data-dir.ts'
+import { makeDataDir, readInstallation, readToken, writeInstallation, writeToken } from './data-dir.ts'
 import { createAccountTable, type User } from './db/accounts.ts'
-import { createBackups, openOrRecover } from './db/backup.ts'
+import { createBackups, letNobodyIn, openOrRecover } from './db/backup.ts'
 import { createGarbageTable } from './db/garbage.ts'
 import { createHistoryTable } from './db/history.ts'
 import { lockDataDir } from './db/open.ts'
 import { createWorkspaceTable } from './db/workspaces.ts'
 import { createBus } from './events/bus.ts'
 import { createLive } from './events/live.ts'
-import { portOrigin, workspaceOrigin, workspacePath } from './gateway/address.ts'
-import { CODE, createGateway } from './gateway/gateway.ts'
+import { CODE, portOrigin, workspaceOrigin, workspacePath } from './gateway/address.ts'
+import { createGateway } from './gateway/gateway.ts'
 import { createOwnFront } from './gateway/own-front.ts'
 import { createLocalDir, initLocalDir } from './home-store/local-dir.ts'
 import { createRoutes } from './http/api.ts'
@@ -64,8 +64,10 @@ export interface ControlPlane {
   token: () => string
   /** The dashboard's address with which a browser signs in, once; good for an hour. */
   signInUrl: () => string
-  /** The address with which a window of the desktop's own user enters a workspace, once. */
-  entryUrl: (id: string) => string
+  /** The address with which a window of the desktop's own user enters a workspace, or the server on a port inside, once. */
+  entryUrl: (id: string, port?: number | null, path?: string) => string
+  /** Whether this was a workspace once; of what it has never heard of it does not say so. */
+  isDeleted: (id: string) => boolean
   /** The desktop's own workspaces, now and after each change. */
   watch: (listener: (workspaces: Workspace[]) => void) => () => void
   /** Guests who ask to be let in to one of these. */
@@ -99,12 +101,14 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   if (config.failpoints !== '') armFailpoints(config)
 
   const now = Date.now
+  const monotonic = (): number => performance.now()
   const backupsDir = join(config.data_dir, 'backups')
   const { db, recovered } = openOrRecover(join(config.data_dir, 'berth.db'), backupsDir, now)
   const table = createWorkspaceTable(db)
   const garbage = createGarbageTable(db)
   if (recovered) {
     log.warn({ recovered }, 'the database was lost')
+    letNobodyIn(db) // what a backup knows may have been ended since
     table.forgetOldWishes(now())
     garbage.remove([...garbage.all().keys()]) // since when anything is garbage is not known any more
   }
@@ -114,11 +118,14 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   const owner = accountTable.ensureOwner({ id: named?.owner_id ?? newId(), name: userName() }, now())
   const installation = named?.id ?? accountTable.fact('installation', randomBytes(8).toString('hex'))
   if (!named) writeInstallation(config.data_dir, { id: installation, owner_id: owner.id })
-  let token = readToken(config.data_dir)
+  const tokenFile = {
+    read: () => readToken(config.data_dir),
+    write: (token: string) => writeToken(config.data_dir, token),
+  }
   const sessions = createSessions({
     accounts: accountTable,
     owner,
-    token,
+    token: tokenFile.read(),
     now,
     onEnd(ids) {
       for (const id of ids) expel(`session:${id}`)
@@ -132,6 +139,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     owner,
     newId,
     now,
+    monotonic,
   })
 
   const front = createOwnFront({
@@ -201,7 +209,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     bus,
     live,
     defaults,
-    homePath: homeStore.pathOf,
+    homePath: (key, ownerId) => (ownerId === owner.id ? homeStore.pathOf(key) : null),
     sharing: (id) => sharing.shares.sharing(id),
     trashMs,
     enqueue: reconciler.enqueue,
@@ -238,7 +246,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     setProspect: live.setProspect,
     warn: (id, transition) => bus.publish({ kind: 'warning', id, transition }),
     now,
-    monotonic: () => performance.now(),
+    monotonic,
     log,
   })
   const collector = createCollector({
@@ -251,7 +259,13 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   })
   const backups = createBackups({ db, dir: backupsDir, now, log })
 
-  const events = createEventHub({ bus, live, workspaces, runId: randomBytes(4).toString('hex') })
+  const events = createEventHub({
+    bus,
+    live,
+    workspaces,
+    isKeeper: accounts.isKeeper,
+    runId: randomBytes(4).toString('hex'),
+  })
   const problem = (response: ServerResponse, error: unknown): void => sendProblem(response, error, log)
   const gateway = createGateway({
     upstream: runner.upstream,
@@ -282,13 +296,9 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     sendProblem: problem,
     newId,
     now,
+    monotonic,
     log,
   })
-  if (recovered) {
-    // What a backup knows may have been ended since.
-    accountTable.removeAllSessions()
-    sharing.shares.endAll()
-  }
   bus.subscribe((news) => {
     const row = news.kind === 'workspace' ? table.get(news.id) : undefined
     if (!row) return
@@ -326,7 +336,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     found,
     sessions,
     accounts,
-    newToken: () => (token = replaceToken(config.data_dir)),
+    tokenFile,
     rotate: sharing.rotate,
     events,
     live,
@@ -339,10 +349,10 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   })
   const api = createRouter({ routes, authenticate: sessions.requirePrincipal, log })
   const server = createHttpServer({ api, gateway, front, rendererDir, log })
-  /** A session whose windows are open is in use. */
+  /** A session whose windows or dashboards are open is in use. */
   function sweepSessions(): void {
     try {
-      sessions.sweep((id) => gateway.connections(`session:${id}`) > 0)
+      sessions.sweep((id) => gateway.connections(`session:${id}`) + events.count(`session:${id}`) > 0)
     } catch (error) {
       log.warn({ err: error }, 'could not end what has expired')
     }
@@ -397,9 +407,11 @@ async function build(config: Config, rendererDir: string, release: () => void): 
 
   return {
     url,
-    token: () => token,
+    token: tokenFile.read,
     signInUrl: () => `${url}/#code=${sessions.issueCode(scopeOf(null), PRINTED_CODE_MS)}`,
-    entryUrl: (id) => entryUrl(id, null, '/', sessions.issueCode(scopeOf(id))),
+    entryUrl: (id, port = null, path = '/') =>
+      entryUrl(id, port, path, sessions.issueCode({ ...scopeOf(id), port })),
+    isDeleted: (id) => table.get(id)?.status === 'DELETED',
     watch(listener) {
       listener(workspaces.all(owner))
       return bus.subscribe((news) => {

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   closeSync,
   mkdirSync,
   openSync,
@@ -10,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { makeDataDir, readInstallation, readToken, replaceToken, writeInstallation } from './data-dir.ts'
+import { makeDataDir, readInstallation, readToken, writeInstallation, writeToken } from './data-dir.ts'
 import { tempDir } from './testing/temp-dir.ts'
 
 let dir: string
@@ -81,9 +82,8 @@ describe('E13: the token', () => {
     const old = readToken(dir)
     const held = openSync(path(), 'r')
     writeFileSync(`${path()}.new`, 'what a crash left', { mode: 0o644 })
-    const token = replaceToken(dir)
-    expect(Buffer.from(token, 'base64url')).toHaveLength(32)
-    expect(token).not.toBe(old)
+    const token = 'another'.repeat(6)
+    writeToken(dir, token)
     expect(readToken(dir)).toBe(token)
     expect(modeOf(path())).toBe('600')
     expect(readdirSync(dir).filter((name) => name.startsWith('token'))).toEqual(['token'])
@@ -94,7 +94,7 @@ describe('E13: the token', () => {
   test('that cannot be replaced stays', () => {
     const token = readToken(dir)
     mkdirSync(join(`${path()}.new`, 'in the way'), { recursive: true })
-    expect(() => replaceToken(dir)).toThrow()
+    expect(() => writeToken(dir, 'another'.repeat(6))).toThrow()
     expect(readToken(dir)).toBe(token)
   })
 
@@ -115,6 +115,13 @@ describe('E13: the token', () => {
       expect(readToken(dir)).toBe(token)
     },
   )
+
+  test.skipIf(process.getuid?.() !== 0)('that belongs to somebody else is refused, by root as well', () => {
+    readToken(dir)
+    chownSync(path(), 12_345, 12_345)
+    const refusal = { code: 'INVALID_INPUT', message: `${path()} belongs to another user` }
+    expect(() => readToken(dir)).toThrow(expect.objectContaining(refusal))
+  })
 
   test.each(['', '\n', 'short', '   '])('that is none (%j) is refused', (text) => {
     writeFileSync(path(), text, { mode: 0o600 })

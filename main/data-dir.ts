@@ -1,18 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
+  closeSync,
   existsSync,
+  fstatSync,
   mkdirSync,
+  openSync,
   readFileSync,
   readdirSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { AppError, errnoOf } from './core/errors.ts'
+import { sync } from './db/backup.ts'
 
 /**
  * Makes the data directory. A new or empty one becomes this user's alone; one with anything in it may be anything and
@@ -67,29 +70,35 @@ function writeWhole(path: string, line: string): void {
   rmSync(made, { force: true })
   writeFileSync(made, `${line}\n`, { mode: 0o600, flag: 'wx', flush: true })
   renameSync(made, path)
+  sync(dirname(path))
 }
 
 /**
  * The installation's token, 256 random bits, made the first time.
- * @throws {AppError} INVALID_INPUT when others than this user could have read it.
+ * @throws {AppError} INVALID_INPUT when others than this user could have read or written it.
  */
 export function readToken(dir: string): string {
   const path = join(dir, 'token')
-  if (!existsSync(path)) replaceToken(dir)
-  // Windows has no such bits; there the directory's rights protect it.
-  if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
-    throw new AppError('INVALID_INPUT', `${path} may be read by others`, {
+  if (!existsSync(path)) writeToken(dir, randomBytes(32).toString('base64url'))
+  const refused = (why: string): AppError =>
+    new AppError('INVALID_INPUT', `${path} ${why}`, {
       hint: `Remove it, so that a new one is made: rm ${path}`,
     })
-  const token = readFileSync(path, 'utf8').trim()
-  if (token.length < 32)
-    throw new AppError('INVALID_INPUT', `${path} holds no token`, { hint: `Remove it: rm ${path}` })
-  return token
+  const file = openSync(path, 'r')
+  try {
+    const { mode, uid } = fstatSync(file)
+    // Windows has no such bits; there the directory's rights protect it.
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0) throw refused('may be read by others')
+    if (process.getuid && uid !== process.getuid()) throw refused('belongs to another user')
+    const token = readFileSync(file, 'utf8').trim()
+    if (token.length < 32) throw refused('holds no token')
+    return token
+  } finally {
+    closeSync(file)
+  }
 }
 
-/** Makes another token, and keeps it in place of the one until now; returns it. */
-export function replaceToken(dir: string): string {
-  const token = randomBytes(32).toString('base64url')
+/** Keeps this token in place of the one until now. */
+export function writeToken(dir: string, token: string): void {
   writeWhole(join(dir, 'token'), token)
-  return token
 }

@@ -11,11 +11,12 @@ import {
 } from 'electron'
 import { startControlPlane, type ControlPlane } from './app.ts'
 import { readConfig, type Config } from './config.ts'
-import type { Workspace } from './core/api.ts'
+import { port as portSchema, type Workspace } from './core/api.ts'
 import { AppError } from './core/errors.ts'
 import { makeDataDir } from './data-dir.ts'
 import { createDoorbell } from './shell/doorbell.ts'
 import { createMainWindow } from './shell/main-window.ts'
+import { removePartitions } from './shell/partitions.ts'
 import { denyByDefault } from './shell/security.ts'
 import { createTray } from './shell/tray.ts'
 import { createWorkspaceWindows } from './shell/workspace-windows.ts'
@@ -44,6 +45,7 @@ try {
 async function run(config: Config): Promise<void> {
   denyByDefault(app)
   const plane = await startControlPlane(config, join(here, '../renderer'))
+  removePartitions(app.getPath('userData'), plane.isDeleted).catch(warn)
   let workspaces: Workspace[] = []
   let quitting = false
 
@@ -71,6 +73,8 @@ async function run(config: Config): Promise<void> {
     answers: (id) => known(id)?.status === 'RUNNING' && known(id)?.operation === 'NONE',
     entryUrl: plane.entryUrl,
     showDashboard: show,
+    now: () => performance.now(),
+    warn,
   })
   const desire = (id: string, state: 'STANDBY' | 'PENDING', done: string): void => {
     try {
@@ -104,7 +108,7 @@ async function run(config: Config): Promise<void> {
   plane.watch((now) => {
     const before = workspaces
     workspaces = now
-    for (const { id } of before) if (!known(id)) void windows.remove(id)
+    for (const { id } of before) if (!known(id)) windows.remove(id).catch(warn)
     tray.update(now)
     doorbell.update(now)
   })
@@ -115,10 +119,12 @@ async function run(config: Config): Promise<void> {
     if (sender !== main.webContents || senderFrame !== mainFrame || senderFrame.origin !== plane.url)
       throw new Error('not allowed')
   }
-  ipcMain.handle('open-workspace', (event, id: unknown, ...more: unknown[]) => {
+  ipcMain.handle('open-workspace', (event, id: unknown, port: unknown, ...more: unknown[]) => {
     onlyDashboard(event)
     if (typeof id !== 'string' || more.length > 0 || !known(id)) throw new Error('There is no such workspace')
-    windows.open(id)
+    const inside = portSchema.optional().safeParse(port)
+    if (!inside.success) throw new Error('There is no such port')
+    windows.open(id, inside.data)
   })
   ipcMain.handle('sign-in', (event, ...more: unknown[]) => {
     onlyDashboard(event)
@@ -136,6 +142,11 @@ async function run(config: Config): Promise<void> {
 function refused(message: string, error: unknown): void {
   const detail = error instanceof AppError ? `${error.message}\n${error.hint}` : String(error)
   void dialog.showMessageBox({ type: 'warning', message, detail })
+}
+
+/** Tells who started Berth of what is nobody's fault. */
+function warn(what: unknown): void {
+  process.stderr.write(`${what instanceof Error ? String(what.stack) : String(what)}\n`)
 }
 
 /** Ends the control plane before the app; instances run on. */

@@ -60,7 +60,14 @@ describe('the log', () => {
 
   test('E14 keeps secrets and the length of what comes from outside to itself', () => {
     const said = log(`
-      log.info({ token: 'sesame', request: { authorization: 'Bearer sesame', cookie: 'sesame' } }, 'a request')
+      log.info(
+      {
+        token: 'sesame',
+        request: { authorization: 'Bearer sesame', cookie: 'sesame', password: 'sesame' },
+        shared: { link: 'sesame', session_token: 'sesame' },
+      },
+      'a request',
+    )
       const long = new Error('x'.repeat(2 ** 20), { cause: new Error('y'.repeat(2 ** 20)) })
       log.error({ err: long }, 'failed')
       log.error({ err: 'z'.repeat(2 ** 20) }, 'failed')`)

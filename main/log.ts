@@ -4,6 +4,8 @@ import pino, { type Logger } from 'pino'
 
 const MAX_BYTES = 10 * 2 ** 20
 const MAX_TEXT = 2_000
+/** Fields that never reach a log, in what is logged and one level below. */
+const SECRETS = ['token', 'session_token', 'cookie', 'authorization', 'password', 'link', 'secret']
 
 /** Logs as JSON lines to stderr and to `logs/berth.log`; one older file is kept. */
 export function createLog(dataDir: string, level: string): Logger {
@@ -15,7 +17,7 @@ export function createLog(dataDir: string, level: string): Logger {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: ['token', 'cookie', 'authorization', '*.token', '*.cookie', '*.authorization'],
+      redact: SECRETS.flatMap((name) => [name, `*.${name}`]),
       serializers: { err: errorFields },
     },
     pino.multistream([

@@ -17,14 +17,15 @@ import { createShares, visitorOf, type SharesDeps } from './service/shares.ts'
 const WINDOW_MS = 15 * 60_000
 /** What guests do comes by the hundred: it is told after this long, in one. */
 const NEWS_MS = 250
-/** So many wrong links within the window are taken from one address, and from all together. */
-const MAX_OF_ADDRESS = 10
-const MAX_IN_ALL = 1_000
+/** So many wrong links, or denied rings, within the window are taken from one address. */
+const MAX_TRIES = 10
 
 export interface SharingDeps extends Pick<SharesDeps, 'enter' | 'bus' | 'newId' | 'now' | 'log'> {
   config: Pick<Config, 'data_dir' | 'share_address'>
   db: Db
   row: (id: string) => WorkspaceRow | undefined
+  /** Milliseconds of a clock that nobody sets. */
+  monotonic: () => number
   /** Made later than this. */
   gateway: () => Gateway
   /** Ends all connections of a visitor. */
@@ -66,10 +67,7 @@ export function createSharing({ config, db, gateway, expel, sendProblem, ...deps
     table,
     facts: lan.facts,
     connections: (visitor) => gateway().connections(visitor),
-    tries: {
-      perAddress: createLimiter({ max: MAX_OF_ADDRESS, windowMs: WINDOW_MS, now }),
-      inAll: createLimiter({ max: MAX_IN_ALL, windowMs: WINDOW_MS, now }),
-    },
+    tries: createLimiter({ max: MAX_TRIES, windowMs: WINDOW_MS, now: deps.monotonic }),
     onOut(guestIds) {
       for (const id of guestIds) expel(visitorOf(id))
     },

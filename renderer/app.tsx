@@ -14,9 +14,12 @@ export function App({ open }: { open: Fragment['open'] }) {
   const { session } = useServices()
   const current = useStore(session)
   const [target, setTarget] = useState(open)
+  const [clicked, setClicked] = useState(false)
 
   if (current.status === 'starting') return null
-  if (current.status === 'signed-out') return <SignInPage notice={current.notice} />
+  if (current.status === 'signed-out') {
+    return <SignInPage notice={current.notice} onTry={() => setClicked(true)} />
+  }
   if (target !== null) {
     const leave = () => {
       history.replaceState(
@@ -26,7 +29,7 @@ export function App({ open }: { open: Fragment['open'] }) {
       )
       setTarget(null)
     }
-    return <OpenPage target={target} onLeave={leave} />
+    return <OpenPage target={target} bidden={clicked} onLeave={leave} />
   }
   return <Live key={current.user?.id} />
 }

@@ -237,7 +237,7 @@ export const messages = {
     missing: 'This cannot be empty.',
     sudo: 'Allow sudo inside',
     sudoHint:
-      'Programs inside can become root of the container. That weakens the wall between the workspace and this computer. It takes effect when it starts next.',
+      'Programs inside can become root of the container. That weakens the wall between the workspace and this computer, and root inside can leave files in the home that belong to root outside. It takes effect when it starts next.',
     saved: 'Saved',
     keepAwake: 'Keep awake',
     keepAwakeHint: 'Whatever goes on inside, it does not go to sleep by itself.',
@@ -324,7 +324,7 @@ export const messages = {
     asleep: 'It is not running',
     asleepHint: 'While it runs, the servers inside are listed here.',
     none: 'Nothing is listening',
-    noneHint: 'Start a server in a terminal inside; it appears here by itself and opens in your browser.',
+    noneHint: 'Start a server in a terminal inside; it appears here by itself.',
   },
 
   copy: { done: 'Copied', failed: 'Copying failed' },
@@ -400,6 +400,8 @@ export const messages = {
     titleAnew: 'The database was damaged and there was no backup; Berth began a new one',
     from: 'The backup:',
     homes: 'No home directory was touched. Workspaces that the list lacks are offered to be taken in.',
+    passwords:
+      'A backup brings back no passwords, since they may have been changed after it: people with accounts need new ones, which you set in Accounts.',
     damaged: 'What was left of the damaged one:',
   },
 
@@ -443,6 +445,7 @@ export const messages = {
     wrong: 'That is not the token. Copy the whole content of the file and try again.',
     usedLink: 'That link was already used or is too old. Sign in with the token, or start from a new link.',
     ended: 'Your session has ended. Please sign in again.',
+    desktop: 'The app could not do it by itself just now. There is nothing to type.',
   },
 
   account: {
@@ -497,14 +500,17 @@ export const messages = {
       'The token in the file: the file has a new one then.',
       'Addresses that sign in once and have not been used.',
       'Every share, with its link and its guests.',
+      'Your own password, if you have set one.',
       'The certificate that guests were asked to trust; they will be asked again.',
     ],
-    stays: 'Running workspaces go on, and nothing of their files is touched. Passwords stay as they are.',
+    stays:
+      'Running workspaces go on, and nothing of their files is touched. The passwords of other accounts stay: look through Accounts for anybody who should not be there.',
     submit: 'Rotate everything',
   },
 
   open: {
     opening: 'Opening the workspace…',
+    is: (state: string, hint: string) => `${state}. ${hint}.`,
     openingTab: (name: string) => `Opening ${name}…`,
     failed: 'The workspace could not be opened',
     back: 'Show all workspaces',

@@ -177,7 +177,12 @@ export const listeningList = z.object({ items: z.array(listening) })
 export const workspace = z.object({
   id: workspaceId,
   ...describable,
-  home_path: z.string().nullable().describe('Where the home is on this machine; null before it was made.'),
+  home_path: z
+    .string()
+    .nullable()
+    .describe(
+      "Where the home is on this machine; null before it was made, and for others than the desktop's own user.",
+    ),
   status: z.enum(STATUSES),
   status_since: time,
   status_cause: cause,

@@ -12,6 +12,7 @@ export const ERRORS = {
   HOST_NOT_ALLOWED: [403, 'This address is not served here', 'Use the address that Berth printed.'],
   NOT_FOUND: [404, 'Not found', 'Check the address.'],
   METHOD_NOT_ALLOWED: [405, 'Method not allowed', 'See /api/v1/openapi.json.'],
+  TOO_SLOW: [408, 'The request came too slowly', 'Send it at once.'],
   PAYLOAD_TOO_LARGE: [413, 'The request is too large', 'Send less.'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'The body must be JSON', 'Send "Content-Type: application/json".'],
   NAME_TAKEN: [409, 'The name is taken', 'Choose another.'],

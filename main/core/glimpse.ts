@@ -1,4 +1,5 @@
-import type { Workspace } from './api.ts'
+import type { Trouble, Workspace } from './api.ts'
+import { ERRORS } from './errors.ts'
 
 /** What a page that waits for a workspace is told of it: no more than it shows. */
 export type Glimpse = Pick<
@@ -23,4 +24,11 @@ export function glimpse(workspace: Workspace, audience: Audience): Glimpse {
     progress,
     archived: archive_key !== null,
   }
+}
+
+/** Trouble as others than the desktop's own user are told of it: not where things are on this machine. */
+export function withoutPlaces(trouble: Trouble | null): Trouble | null {
+  if (trouble === null) return null
+  const [, message, hint] = ERRORS[trouble.code]
+  return { code: trouble.code, message, hint }
 }

@@ -12,13 +12,18 @@ export interface Moment {
   sharing: Sharing | null
 }
 
-/** A row as the API tells it; `homePath` says where a home store key is on this machine. */
-export function toWire(row: WorkspaceRow, moment: Moment, homePath: (key: string) => string): Workspace {
+/** A row as the API tells it; `homePath` says where a home store key is on this machine, if its owner is told. */
+export function toWire(
+  row: WorkspaceRow,
+  moment: Moment,
+  homePath: (key: string, ownerId: string) => string | null,
+): Workspace {
   const archived = row.status === 'PENDING' && row.archiveKey !== null
   return {
     ...describedBy(row),
     sudo: row.sudo,
-    home_path: row.homeStoreKey === null || row.archiveKey !== null ? null : homePath(row.homeStoreKey),
+    home_path:
+      row.homeStoreKey === null || row.archiveKey !== null ? null : homePath(row.homeStoreKey, row.ownerId),
     status: row.status,
     status_since: iso(row.statusSince),
     status_cause: row.statusCause,

@@ -110,8 +110,6 @@ describe('a session', () => {
     expect(accounts.removeSession('s2').sort()).toEqual(['s2', 's3'])
     expect(left()).toEqual(['s1', 's4'])
     expect(accounts.removeSession('s2')).toEqual([])
-    expect(accounts.removeAllSessions().sort()).toEqual(['s1', 's4'])
-    expect(left()).toEqual([])
   })
 
   test('of a user goes, but for one and what is below that', () => {
@@ -120,10 +118,40 @@ describe('a session', () => {
     add(3)
     add(4, { parentId: 's3' })
     add(5, { userId: BOB.id })
-    expect(accounts.removeSessionsOf(ALICE.id, 's1').sort()).toEqual(['s3', 's4'])
-    expect(left()).toEqual(['s1', 's2', 's5'])
-    expect(accounts.removeSessionsOf(ALICE.id, '').sort()).toEqual(['s1', 's2'])
+    add(6, { workspaceId: idOf(1) })
+    add(7, { workspaceId: idOf(1), port: 3000, parentId: 's6' })
+    expect(accounts.removeOtherSessionsOf(ALICE.id, 's1').sort()).toEqual(['s3', 's4'])
+    expect(left()).toEqual(['s1', 's2', 's5', 's6', 's7'])
+    expect(accounts.removeSessionsOf(ALICE.id).sort()).toEqual(['s1', 's2', 's6', 's7'])
     expect(left()).toEqual(['s5'])
+  })
+
+  test('of a workspace goes when there are too many of its user, the oldest first', () => {
+    add(1)
+    for (const n of [2, 3, 4]) add(n, { workspaceId: idOf(1), createdAt: 10 - n })
+    add(5, { workspaceId: idOf(1), userId: BOB.id })
+    add(6, { parentId: 's2' })
+    expect(accounts.removeOldestSessions(ALICE.id, 3)).toEqual([])
+    expect(accounts.removeOldestSessions(ALICE.id, 2).sort()).toEqual(['s2', 's6'])
+    expect(left()).toEqual(['s1', 's3', 's4', 's5'])
+  })
+
+  test('takes the place of all there are, and of a password, or of none', () => {
+    for (const userId of [ALICE.id, BOB.id]) accounts.changeAccount(userId, { passwordHash: 'hash' })
+    add(1)
+    add(2, { userId: BOB.id, workspaceId: idOf(1) })
+    const begin = (last: () => void) => accounts.beginAnew(hash(9), { ...OF_ALICE, id: 's9' }, last)
+    const passwords = () => accounts.accounts().map(({ passwordHash }) => passwordHash)
+    const broken = (): never => {
+      throw new Error('broken')
+    }
+    expect(() => begin(broken)).toThrow('broken')
+    expect([left(), passwords()]).toEqual([
+      ['s1', 's2'],
+      ['hash', 'hash'],
+    ])
+    expect(begin(() => undefined).sort()).toEqual(['s1', 's2'])
+    expect([left(), passwords()]).toEqual([['s9'], [null, 'hash']])
   })
 
   test('that is stale goes with what is below it, the others stay', () => {

@@ -79,6 +79,10 @@ export function createAccountTable(db: Db) {
     }
   }
 
+  const removeAllSessions = remover('TRUE')
+  /** The windows that the installation's token opened, which is no session. */
+  const OF_TOKEN = 'SELECT id FROM sessions WHERE parent_id IS NULL AND workspace_id IS NOT NULL'
+
   const insertMeta = db.prepare('INSERT INTO meta VALUES (?, ?) ON CONFLICT DO NOTHING')
   const replaceMeta = db.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)')
   const metaByKey = db.prepare('SELECT value FROM meta WHERE key = ?')
@@ -154,11 +158,30 @@ export function createAccountTable(db: Db) {
     unseenSessions: (since: number) => unseen.all(since) as string[],
 
     removeSession: remover('id = ?'),
-    /** Of one user all but one, and but what was entered from that. */
-    removeSessionsOf: remover(`user_id = ? AND id NOT IN (${withChildren('SELECT ?')})`),
+    removeSessionsOf: remover('user_id = ?'),
+    /** Of one user all but one and those that the installation's token opened, and but what was entered from these. */
+    removeOtherSessionsOf: remover(
+      `user_id = ? AND id NOT IN (${withChildren(`SELECT ? UNION ${OF_TOKEN}`)})`,
+    ),
+    /** Of a user's sessions of workspaces all but the latest so many. */
+    removeOldestSessions: remover(
+      `id IN (SELECT id FROM sessions WHERE user_id = ? AND workspace_id IS NOT NULL
+       ORDER BY rowid DESC LIMIT -1 OFFSET ?)`,
+    ),
     /** Those that have expired by the first time, or were not seen after the second. */
     removeStaleSessions: remover('expires_at <= ? OR seen_at <= ?'),
-    removeAllSessions: remover('TRUE'),
+
+    /**
+     * All sessions are over, and the password of this one's user, and this one begins; returns which are over.
+     * Nothing of that when `last`, which is done at the end, throws.
+     */
+    beginAnew: db.transaction((hash: Buffer, session: Session, last: () => void): string[] => {
+      const over = removeAllSessions()
+      setPassword.run(null, session.userId)
+      insertSession.run({ ...session, hash })
+      last()
+      return over
+    }),
 
     /** The stored value of `key`; `initial` becomes it the first time. */
     fact(key: string, initial: string): string {

@@ -22,6 +22,7 @@ import { createAccountTable } from './accounts.ts'
 import { createBackups, openOrRecover, type Recovery } from './backup.ts'
 import { MIGRATIONS } from './migrations/index.ts'
 import { openDb, type Db } from './open.ts'
+import { createShareTable } from './shares.ts'
 import { createWorkspaceTable } from './workspaces.ts'
 
 const NOON = Date.parse('2026-03-01T12:00:00.000Z')
@@ -288,6 +289,67 @@ describe('D5 a database that is lost', () => {
     path = join(fresh, 'berth.db')
     dir = join(fresh, 'backups')
     expect(start().workspaces).toBe(4)
+  })
+})
+
+describe('E13: a backup lets nobody in', () => {
+  const SECRETS = ['an-argon2-hash', 'the-hash-of-a-session', 'the-hash-of-a-link', 'the-hash-of-a-guest']
+
+  /** A database with everything by which somebody may come in. */
+  function filled(): Db {
+    const db = openDb(path)
+    fill(db, 2)
+    const [accounts, shares] = [createAccountTable(db), createShareTable(db)]
+    accounts.changeAccount(ALICE.id, { passwordHash: SECRETS[0]! })
+    const times = { createdAt: 0, renewedAt: 0, seenAt: 0, expiresAt: 1 }
+    const session = { id: 's', userId: ALICE.id, parentId: null, workspaceId: null, port: null, ...times }
+    accounts.addSession(Buffer.from(SECRETS[1]!), session)
+    const share = { mode: 'LINK' as const, wakes: false, ports: [], createdAt: 0, expiresAt: null }
+    shares.addShare({ id: 'h', workspaceId: idOf(1), ...share }, Buffer.from(SECRETS[2]!))
+    const guest = { id: 'g', shareId: 'h', name: 'Eve', address: '', createdAt: 0, seenAt: 0 }
+    shares.addGuest({ ...guest, state: 'IN' }, Buffer.from(SECRETS[3]!))
+    return db
+  }
+  const known = (db: Db) => [
+    createAccountTable(db).sessionById('s') !== undefined,
+    createShareTable(db).shares().length,
+    createShareTable(db).guests().length,
+    createAccountTable(db).accounts()[0]?.passwordHash,
+  ]
+  const NOTHING = [false, 0, 0, null]
+  const told = (file: string): string[] => SECRETS.filter((secret) => readFileSync(file).includes(secret))
+
+  test('when it is copied by hand to where the database was', async () => {
+    const db = filled()
+    const backup = await createBackups({ db, dir, now, log: createQuietLog() }).run()
+    expect(known(db), 'the database itself stays as it is').toEqual([true, 1, 1, SECRETS[0]])
+    db.close()
+    expect(told(path)).toEqual(SECRETS)
+    expect(told(backup)).toEqual([])
+    copyFileSync(backup, path)
+    const { db: again, recovered } = openOrRecover(path, dir, now)
+    onTestFinished(() => void again.close())
+    expect(recovered).toBeNull()
+    expect([count(again), ...known(again)]).toEqual([2, ...NOTHING])
+  })
+
+  test('when the start that recovers it goes no further, even if its backup is of an older Berth', async () => {
+    const db = filled()
+    mkdirSync(dir)
+    const backup = join(dir, 'berth-2026-03-01T11-00-00.000Z.db')
+    await db.backup(backup)
+    db.close()
+    const before = readFileSync(backup)
+    writeFileSync(path, 'damaged'.repeat(1_000))
+    writeFileSync(`${path}.new-journal`, 'of a crash')
+    expect(start()).toMatchObject({ workspaces: 2, recovered: { from: backup } })
+    const { db: again, recovered } = openOrRecover(path, dir, now)
+    onTestFinished(() => void again.close())
+    expect(recovered).toBeNull()
+    expect([count(again), ...known(again)]).toEqual([2, ...NOTHING])
+    expect(told(path)).toEqual([])
+    expect(readFileSync(backup).equals(before)).toBe(true)
+    expect(files().filter((name) => name.includes('.new'))).toEqual([])
   })
 })
 

@@ -33,7 +33,7 @@ export interface Recovery {
 
 /**
  * Opens the database at `path`. One that is damaged is put aside and never removed; in its place, and in that of one that is
- * missing, comes the newest sound backup of `dir`, or a new database when there is none.
+ * missing, comes the newest sound backup of `dir`, which lets nobody in, or a new database when there is none.
  * @throws {AppError} when it cannot be opened for another reason; nothing is changed then.
  */
 export function openOrRecover(
@@ -69,9 +69,10 @@ function recover(path: string, dir: string, at: number): Recovery {
   const from = backupsIn(dir).find((backup) => stateOf(backup) === 'sound') ?? null
   const copy = `${path}.new`
   if (from !== null) {
-    rmSync(copy, { force: true })
+    removeDb(copy) // of a crash, whose journal must not be taken for this one's
     copyFileSync(from, copy)
     makePrivate(copy)
+    detach(copy)
     sync(copy)
   }
   const aside = asidePath(path, at)
@@ -102,7 +103,7 @@ function stateOf(path: string): 'sound' | 'empty' | 'damaged' {
 }
 
 /**
- * Keeps the newest backups of the database in `dir`: one is made at the start when the last is older than an hour, and
+ * Keeps the newest backups of the database in `dir`, which let nobody in: one is made at the start when the last is older than an hour, and
  * then every hour.
  */
 export function createBackups({
@@ -126,7 +127,7 @@ export function createBackups({
     try {
       makePrivate(made)
       await db.backup(made)
-      standAlone(made)
+      detach(made)
       if (stateOf(made) !== 'sound') throw new Error('the backup is damaged')
       sync(made)
       // Later than the last by its name, whatever the clock says.
@@ -199,14 +200,30 @@ function asidePath(path: string, at: number): string {
   }
 }
 
-/** Makes a copied database one file that needs no others beside it. */
-function standAlone(path: string): void {
+/** Makes a copied database one file that needs no others beside it, and that lets nobody in. */
+function detach(path: string): void {
   const copy = new Database(path)
   try {
     copy.pragma('journal_mode = DELETE')
+    copy.pragma('secure_delete = ON')
+    letNobodyIn(copy)
   } finally {
     copy.close()
   }
+}
+
+/**
+ * Forgets by what people come in: sessions, shares with their guests, and passwords. Of these a copy may know some that
+ * have been ended since. Of any version of the schema.
+ */
+export function letNobodyIn(db: Db): void {
+  const columnsOf = (table: string) => db.pragma(`table_info(${table})`) as { name: string }[]
+  db.transaction(() => {
+    for (const table of ['guest_tokens', 'guests', 'shares', 'sessions'])
+      if (columnsOf(table).length > 0) db.exec(`DELETE FROM ${table}`)
+    if (columnsOf('users').some(({ name }) => name === 'password_hash'))
+      db.exec('UPDATE users SET password_hash = NULL')
+  })()
 }
 
 function removeDb(path: string): void {
@@ -216,7 +233,7 @@ function removeDb(path: string): void {
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0
 
 /** Makes what was written to a file, or renamed in a directory, last through a power cut. */
-function sync(path: string): void {
+export function sync(path: string): void {
   const isDirectory = statSync(path).isDirectory()
   if (isDirectory && process.platform === 'win32') return // which cannot open a directory
   const file = openSync(path, isDirectory ? 'r' : 'r+')

@@ -139,8 +139,8 @@ export function createShareTable(db: Db) {
     holder: (tokenHash: Buffer, port: number | null) =>
       guestByToken.get(tokenHash, port) as GuestRow | undefined,
 
-    /** Gives a guest the one token for a port, in place of an earlier one. */
-    setPortToken: db.transaction((guestId: string, port: number, tokenHash: Buffer): void => {
+    /** Gives a guest the one token for the editor (null), or for a port, in place of an earlier one. */
+    setToken: db.transaction((guestId: string, port: number | null, tokenHash: Buffer): void => {
       deleteTokens.run(guestId, port)
       insertToken.run(tokenHash, guestId, port)
     }),

@@ -90,6 +90,8 @@ export const workspaceOrigin = (id: string, port: number): string => `http://${i
 /** The origin of the server on port `inside` of a workspace; `port` is the one we listen on. */
 export const portOrigin = (id: string, inside: number | string, port: number): string =>
   `http://${inside}--${id}.localhost:${port}`
+/** The query parameter that holds a one-time code, exchanged for the cookie on first use. */
+export const CODE = 'berth-code'
 export const workspacePath = (id: string): string => `/w/${id}`
 
 /** The address of a target, from its origin's root on. */

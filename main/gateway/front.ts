@@ -55,6 +55,8 @@ export interface Front {
   admit(request: IncomingMessage, target: Target): Visit
   /** Whether the request names its visitor by something that no browser adds by itself. */
   isProgram(request: IncomingMessage): boolean
+  /** Whether who is not known on the origin of a port is sent to the editor, which knows them perhaps. */
+  leadsBack(request: IncomingMessage): boolean
   /** A code with which this visitor enters the server on a port, once. */
   issueCode(visit: Visit, port: number): string
   /** Exchanges a code for the value of the cookie. */

@@ -220,6 +220,8 @@ describe('a request to a running workspace', () => {
     const set = headers['set-cookie'] ?? []
     expect(set.map((cookie) => cookie.split('=')[0])).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g'])
     for (const cookie of set) expect(cookie).toMatch(new RegExp(`^\\w=1; Path=/w/${id}/$`))
+    expect(headers['content-security-policy'], 'ours').toBe("frame-ancestors 'self'")
+    delete headers['content-security-policy']
     expect(Object.keys(headers).sort()).toEqual(['connection', 'content-length', 'date', 'set-cookie'])
     expect(headers.connection, 'ours').not.toContain('X-Listed')
   })
@@ -610,6 +612,23 @@ describe('E8: who may enter', () => {
 
   test('the cookie is worth nothing on the plain address', async () => {
     expect((await send(`${edge.url}/w/${id}/`, { headers: edge.cookie(id) })).status).toBe(401)
+  })
+
+  test('a cookie of the same name that somebody else has set keeps nobody out', async () => {
+    const { cookie } = edge.cookie(id)
+    for (const [cookies, status] of [
+      [`${COOKIE}=junk; ${cookie}`, 200],
+      [`${COOKIE}=; ${COOKIE}=junk; ${COOKIE}=${TOKEN}; ${COOKIE}=; ${cookie}`, 200],
+      [Array.from({ length: 5 }, () => `${COOKIE}=junk`).join('; '), 401],
+    ] as const)
+      expect((await visit('/', { headers: { cookie: cookies } })).status, cookies).toBe(status)
+    expect(canary.bytes()).not.toContain('junk')
+    // It is the good one that is renewed.
+    edge.pass(24 * 3_600_000 + 1)
+    const answer = await visit('/', {
+      headers: { ...NAVIGATION, cookie: `${COOKIE}=junk; ${cookie}` },
+    })
+    expect(answer).toMatchObject({ status: 302, headers: { 'set-cookie': [expect.any(String)] } })
   })
 
   test('a visit from another site is a visit, with the cookie', async () => {

@@ -5,7 +5,7 @@ import { AppError, ERRORS } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Upstream } from '../core/upstream.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
-import { pathOf, portPath } from './address.ts'
+import { CODE, pathOf, portPath } from './address.ts'
 import { createConnections } from './connections.ts'
 import type { Front, Target, Ticket, Visit } from './front.ts'
 import { ACTIONS, MAY, gate, wakes, type Action, type Gate } from './gate.ts'
@@ -14,8 +14,6 @@ import { proxyRequest, proxyUpgrade, refuseUpgrade, type Hop } from './proxy.ts'
 import { isNavigation, isUnasked, isVisit, valuesOf } from './requests.ts'
 import { sendWaitingPage } from './waiting-page.ts'
 
-/** The query parameter that holds a one-time code, exchanged for the cookie on first use. */
-export const CODE = 'berth-code'
 /** Below it, on every origin, is what the gateway answers itself. */
 const OURS = '/.berth/'
 
@@ -74,7 +72,7 @@ export function createGateway(deps: GatewayDeps) {
     const upstream = deps.upstream(target.id)
     const state = gate(visit.row, upstream !== undefined)
     if (target.path.startsWith(OURS)) return ours(front, request, response, target, visit, state)
-    if (target.port === null && toPort(front, request, response, target)) return
+    if (target.port === null && toPort(front, request, response, target, visit)) return
     const navigation = isNavigation(request)
     if (navigation) wakeFor(visit)
     if (state === 'proxy' && upstream) return forward(front, request, response, target, visit, upstream)
@@ -115,8 +113,12 @@ export function createGateway(deps: GatewayDeps) {
       track(visit, response, 'events')
       return deps.serveEvents(visit, request, response)
     }
-    if (request.method === 'GET' && what === 'port' && target.port === null)
-      return enterPort(front, response, target, visit)
+    if (request.method === 'GET' && what === 'port' && target.port === null) {
+      const query = new URLSearchParams(target.search)
+      const digits = query.get('port') ?? ''
+      const port = /^[1-9]\d{0,4}$/.test(digits) ? Number(digits) : 0
+      return enterPort(front, response, visit, port, query.get('next') ?? '/')
+    }
     const action = ACTIONS.find((one) => what === one)
     if (request.method !== 'POST' || !action) throw new AppError('NOT_FOUND')
     const site = request.headers['sec-fetch-site']
@@ -130,11 +132,8 @@ export function createGateway(deps: GatewayDeps) {
   }
 
   /** Leads who may be in the editor to the server on a port, with a code for its origin. */
-  function enterPort(front: Front, response: ServerResponse, { id, search }: Target, visit: Visit): void {
-    const query = new URLSearchParams(search)
-    const [digits, next] = [query.get('port') ?? '', query.get('next') ?? '/']
-    const port = /^[1-9]\d{0,4}$/.test(digits) ? Number(digits) : 0
-    const origin = port > 0 && port <= 65_535 ? front.originOf(id, port) : undefined
+  function enterPort(front: Front, response: ServerResponse, visit: Visit, port: number, next: string): void {
+    const origin = port > 0 && port <= 65_535 ? front.originOf(visit.row.id, port) : undefined
     if (origin === undefined || !next.startsWith('/')) throw new AppError('NOT_FOUND')
     const url = new URL(origin + next)
     url.search += `${url.search === '' ? '?' : '&'}${CODE}=${front.issueCode(visit, port)}`
@@ -147,12 +146,14 @@ export function createGateway(deps: GatewayDeps) {
     request: IncomingMessage,
     response: ServerResponse,
     { id, path, search }: Target,
+    visit: Visit,
   ): boolean {
     const to = portPath(path)
     if (to === undefined) return false
     const origin = to !== 'other' && isVisit(request) ? front.originOf(id, to.port) : undefined
     if (to === 'other' || origin === undefined) throw new AppError('NOT_FOUND')
-    redirect(response, origin + to.path + search)
+    if (front.leadsBack(request)) redirect(response, origin + to.path + search)
+    else enterPort(front, response, visit, to.port, to.path + search)
     return true
   }
 
@@ -219,6 +220,7 @@ export function createGateway(deps: GatewayDeps) {
       id,
       port,
       secure: front.secure,
+      editor: front.secure ? front.originOf(id, null) : undefined,
       // Its pages speak with their own server, by their own right.
       theirs: port !== null && !front.isProgram(request),
       path: (port === null ? path || '/' : `/proxy/${port}${path}`) + search,
@@ -314,7 +316,12 @@ export function createGateway(deps: GatewayDeps) {
       return deps.sendProblem(response, error)
     const { id, port } = target
     const editor = front.originOf(id, null)
-    if (error.code === 'UNAUTHENTICATED' && port !== null && editor !== undefined) {
+    if (
+      error.code === 'UNAUTHENTICATED' &&
+      port !== null &&
+      editor !== undefined &&
+      front.leadsBack(request)
+    ) {
       // Who may be in the editor may be here.
       const search = `?${new URLSearchParams({ port: String(port), next: pathOf(target) })}`
       return redirect(response, editor + pathOf({ id, port: null, path: `${OURS}port`, search }))

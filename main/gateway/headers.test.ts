@@ -4,7 +4,7 @@ import { idOf } from '../testing/rows.ts'
 import {
   COOKIE,
   PORT_COOKIE,
-  cookieOf,
+  cookiesOf,
   requestHeaders,
   responseHeaders,
   upgradeHeaders,
@@ -18,8 +18,8 @@ const HOST = `${ID}.localhost:4114`
 const message = (headers: IncomingHttpHeaders, url = `/w/${ID}/a/b?c`): IncomingMessage =>
   ({ headers, url, socket: { remoteAddress: '127.0.0.1' } }) as IncomingMessage
 
-const EDITOR: Place = { id: ID, port: null, secure: false, theirs: false }
-const SERVER: Place = { id: ID, port: 3000, secure: false, theirs: true }
+const EDITOR: Place = { id: ID, port: null, secure: false, editor: undefined, theirs: false }
+const SERVER: Place = { id: ID, port: 3000, secure: false, editor: undefined, theirs: true }
 
 /** What upstream sees of a request, without what the gateway adds to every one. */
 function forwarded(headers: IncomingHttpHeaders, secret?: string, place = EDITOR): OutgoingHttpHeaders {
@@ -30,8 +30,12 @@ function forwarded(headers: IncomingHttpHeaders, secret?: string, place = EDITOR
 }
 
 /** What the client sees of an answer. */
-const answered = (headers: IncomingHttpHeaders, request: IncomingHttpHeaders = {}): OutgoingHttpHeaders =>
-  responseHeaders(message(headers), EDITOR, message({ host: HOST, ...request }))
+function answered(headers: IncomingHttpHeaders, request: IncomingHttpHeaders = {}): OutgoingHttpHeaders {
+  const out = responseHeaders(message(headers), EDITOR, message({ host: HOST, ...request }))
+  expect(out['content-security-policy']).toBe("frame-ancestors 'self'")
+  delete out['content-security-policy']
+  return out
+}
 
 const SERVER_HOST = `3000--${HOST}`
 /** What the client of a server on a port sees of an answer. */
@@ -96,6 +100,15 @@ describe('P2: what is for one hop only', () => {
     const headers = { connection: 'close, X-One,x-two ', 'x-one': '1', 'x-two': '2', 'x-three': '3' }
     expect(forwarded(headers)).toEqual({ 'x-three': '3' })
     expect(answered(headers)).toEqual({ 'x-three': '3' })
+  })
+
+  test('is never where a body ends', () => {
+    const connection = 'Content-Length, transfer-encoding'
+    expect(forwarded({ connection, 'content-length': '3' })).toEqual({ 'content-length': '3' })
+    expect(forwarded({ connection, 'transfer-encoding': 'chunked' })).toEqual({
+      'transfer-encoding': 'chunked',
+    })
+    expect(answered({ connection, 'content-length': '3' })).toEqual({ 'content-length': '3' })
   })
 
   test('does not take the rest with it', () => {
@@ -209,6 +222,67 @@ describe('P4: what upstream may set', () => {
   })
 })
 
+describe('L4: on a host that others have ports on', () => {
+  const LAN = 'https://192.0.2.1:4000'
+  const editor: Place = { ...EDITOR, secure: true, editor: LAN }
+  const server: Place = { ...SERVER, secure: true, editor: LAN }
+  const set = (place: Place, ...cookies: string[]) =>
+    responseHeaders(message({ 'set-cookie': cookies }), place, message({ host: HOST }))['set-cookie']
+
+  test('cookies have the name of what has set them, and reach nothing else', () => {
+    expect(set(editor, 'a=1; Path=/', ' \tb=2', 'alone', '=c=3', '__Host-d=4; Secure')).toEqual([
+      `${ID}-editor-a=1; Path=/w/${ID}/`,
+      `${ID}-editor-b=2; Path=/w/${ID}/`,
+      `${ID}-editor-alone; Path=/w/${ID}/`,
+      `${ID}-editor-=c=3; Path=/w/${ID}/`,
+      `${ID}-editor-__Host-d=4; Secure; Path=/w/${ID}/`,
+    ])
+    expect(set(server, 'a=1; Path=/x', `${ID}-editor-b=2`)).toEqual([
+      `${ID}-3000-a=1; Path=/x`,
+      `${ID}-3000-${ID}-editor-b=2`,
+    ])
+    const cookie = [
+      'others=secret', 'a=secret', `${OTHER}-3000-a=secret`, `${ID}-300-a=secret`, `${ID}-30000-a=secret`, `${ID}-3000-=`,
+      `berth-guest-${ID}-3000=secret`, `${ID}-3000-a=1`, `${ID}-editor-a=2`, `${ID}-3000-b="x y"=`, `${ID}-editor-`,
+    ].join('; ') // prettier-ignore
+    expect(forwarded({ cookie }, undefined, server)).toEqual({ cookie: '=; a=1; b="x y"=' })
+    expect(forwarded({ cookie }, undefined, editor)).toEqual({ cookie: 'a=2' })
+    expect(forwarded({ cookie: 'others=secret' }, undefined, server)).toEqual({})
+  })
+
+  test('a cookie of ours is one by any name', () => {
+    expect(set(server, 'berth-guest=x', '__Host-berth-x=1')).toBeUndefined()
+    const cookie = ['berth-guest', 'code-server-session', '__Host-berth-x']
+      .map((name) => `${ID}-editor-${name}=planted`)
+      .join('; ')
+    expect(forwarded({ cookie }, 'code-server-session=right', editor)).toEqual({
+      cookie: 'code-server-session=right',
+    })
+  })
+
+  test.each<[says: IncomingHttpHeaders, ports: string | undefined, editors: string]>([
+    [{}, `frame-ancestors 'self' ${LAN}`, "frame-ancestors 'self'"],
+    [
+      { 'content-security-policy': "default-src 'none'" },
+      `default-src 'none', frame-ancestors 'self' ${LAN}`,
+      "default-src 'none', frame-ancestors 'self'",
+    ],
+    [
+      { 'content-security-policy': "default-src 'none';Frame-Ancestors *" },
+      "default-src 'none';Frame-Ancestors *",
+      "default-src 'none';Frame-Ancestors *, frame-ancestors 'self'",
+    ],
+    [{ 'x-frame-options': 'DENY' }, undefined, "frame-ancestors 'self'"],
+  ])('what says %j is framed by its editor at most', (says, ports, editors) => {
+    const policy = (place: Place) =>
+      responseHeaders(message(says), place, message({ host: HOST }))['content-security-policy']
+    expect(policy(server)).toEqual(ports)
+    expect(policy(editor)).toEqual(editors)
+    expect(policy(EDITOR)).toEqual(editors)
+    expect(policy(SERVER)).toEqual(says['content-security-policy'])
+  })
+})
+
 describe('P12: a redirect', () => {
   const under = (path: string): string => `/w/${ID}${path}`
   // The request was for /a/b?c of the workspace.
@@ -315,18 +389,19 @@ describe('P12: a redirect of a server on a port', () => {
 })
 
 describe('a cookie is read', () => {
-  test.each<[header: string | undefined, expected: string | undefined]>([
-    [undefined, undefined],
-    ['', undefined],
-    [`${COOKIE}=x`, 'x'],
-    [`a=1; ${COOKIE}=x=y; b=2`, 'x=y'],
-    [`a=1;${COOKIE}=x`, 'x'],
-    [`${COOKIE}=`, ''],
-    [COOKIE, undefined],
-    [`x${COOKIE}=x`, undefined],
-    [`a="${COOKIE}=x"`, undefined],
-    [`${COOKIE}=first; ${COOKIE}=second`, 'first'],
+  test.each<[header: string | undefined, expected: string[]]>([
+    [undefined, []],
+    ['', []],
+    [`${COOKIE}=x`, ['x']],
+    [`a=1; ${COOKIE}=x=y; b=2`, ['x=y']],
+    [`a=1;${COOKIE}=x`, ['x']],
+    [`${COOKIE}=`, ['']],
+    [COOKIE, []],
+    [`x${COOKIE}=x`, []],
+    [`a="${COOKIE}=x"`, []],
+    [`${COOKIE}=first; ${COOKIE}=second`, ['first', 'second']],
+    [Array.from({ length: 500 }, (_, n) => `${COOKIE}=${n}`).join(';'), ['0', '1', '2', '3', '4']],
   ])('from %j as %j', (header, expected) => {
-    expect(cookieOf(header, COOKIE)).toBe(expected)
+    expect(cookiesOf(header, COOKIE)).toEqual(expected)
   })
 })

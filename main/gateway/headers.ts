@@ -13,7 +13,10 @@ export interface Place {
   readonly id: string
   /** Null: the editor. */
   readonly port: number | null
+  /** Served over TLS, on a host that is not this one's alone: a browser sends its cookies to all ports of it. */
   readonly secure: boolean
+  /** The origin of the workspace's editor, when that and no other may show the server on a port in a frame. */
+  readonly editor: string | undefined
   /** The request's `Authorization` is the server's own affair, not what it came in by. */
   readonly theirs: boolean
 }
@@ -41,17 +44,25 @@ const NOT_ANSWERED = new Set([
   'location',
 ])
 
-/** Names listed in `Connection`: for this hop only. */
+/** Names listed in `Connection`: for this hop only. Where a body ends is never one of them. */
 function listed(headers: IncomingHttpHeaders): Set<string> {
-  return new Set((headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase()))
+  const names = (headers.connection ?? '').split(',').map((name) => name.trim().toLowerCase())
+  return new Set(names.filter((name) => name !== 'content-length' && name !== 'transfer-encoding'))
 }
 
-/** The value of a cookie, from a `Cookie` header. */
-export function cookieOf(header: string | undefined, name: string): string | undefined {
+/** So many cookies of one name are looked at. */
+const MAX_SAME = 5
+
+/** The values of a cookie, from a `Cookie` header: who else is on the host, or below it, may have set one of its name. */
+export function cookiesOf(header: string | undefined, name: string): string[] {
   return pairs(header)
-    .find((pair) => pair.startsWith(`${name}=`))
-    ?.slice(name.length + 1)
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .slice(0, MAX_SAME)
+    .map((pair) => pair.slice(name.length + 1))
 }
+
+/** What the names of upstream's cookies begin with in the browser, where others could read and set them. */
+const prefixOf = ({ id, port, secure }: Place): string => (secure ? `${id}-${port ?? 'editor'}-` : '')
 
 const pairs = (header: string | undefined): string[] =>
   (header ?? '')
@@ -62,9 +73,10 @@ const pairs = (header: string | undefined): string[] =>
 /** A request's headers as upstream may see them. `secret`: the cookie that opens a published port. */
 export function requestHeaders(
   request: IncomingMessage,
-  { id, port, secure, theirs }: Place,
+  place: Place,
   secret: string | undefined,
 ): OutgoingHttpHeaders {
+  const { id, port, secure, theirs } = place
   const { headers, socket } = request
   const forThisHop = listed(headers)
   const out: OutgoingHttpHeaders = {}
@@ -80,9 +92,11 @@ export function requestHeaders(
     out['authorization'] = headers.authorization
   // A body of unknown length stays one: otherwise Node would send none.
   if (headers['transfer-encoding'] !== undefined) out['transfer-encoding'] = 'chunked'
-  const cookies = pairs(headers.cookie).filter(
-    (pair) => !RESERVED_COOKIE.test(pair) && !CODE_SERVER_COOKIE.test(pair),
-  )
+  const prefix = prefixOf(place)
+  const cookies = pairs(headers.cookie)
+    .filter((pair) => pair.startsWith(prefix))
+    .map((pair) => pair.slice(prefix.length))
+    .filter((pair) => pair !== '' && !RESERVED_COOKIE.test(pair) && !CODE_SERVER_COOKIE.test(pair))
   if (secret !== undefined) cookies.push(secret)
   if (cookies.length > 0) out['cookie'] = cookies.join('; ')
   out['x-forwarded-for'] = socket.remoteAddress ?? '' // unknown once the client has gone
@@ -104,16 +118,18 @@ export function upgradeHeaders(
 /** An answer's headers as the client may see them, kept within the workspace's path, or the port's origin. */
 export function responseHeaders(
   upstream: IncomingMessage,
-  { id, port, secure }: Place,
+  place: Place,
   request: IncomingMessage,
 ): OutgoingHttpHeaders {
+  const { id, port, secure } = place
   const { headers } = upstream
   const forThisHop = listed(headers)
   const out: OutgoingHttpHeaders = {}
   for (const [name, value] of Object.entries(headers))
     if (!HOP_BY_HOP.has(name) && !forThisHop.has(name) && !NOT_ANSWERED.has(name)) out[name] = value
   const path = port === null ? `${workspacePath(id)}/` : undefined
-  const cookies = (headers['set-cookie'] ?? []).flatMap((cookie) => ownCookie(cookie, path) ?? [])
+  const prefix = prefixOf(place)
+  const cookies = (headers['set-cookie'] ?? []).flatMap((cookie) => ownCookie(cookie, prefix, path) ?? [])
   if (cookies.length > 0) out['set-cookie'] = cookies
   const origin = `${secure ? 'https' : 'http'}://${request.headers.host}`
   const { location, 'service-worker-allowed': scope } = headers
@@ -126,16 +142,38 @@ export function responseHeaders(
   if (port !== null && scope !== undefined) out['service-worker-allowed'] = scope
   else if (port === null && request.headers['service-worker'] === 'script')
     out['service-worker-allowed'] = path
+  const framedBy = embedders(headers, place)
+  // A policy more: none of upstream's is loosened by it.
+  if (framedBy !== undefined)
+    out['content-security-policy'] = [headers['content-security-policy'], `frame-ancestors ${framedBy}`]
+      .filter((policy) => policy !== undefined)
+      .join(', ')
   return out
 }
 
-/** A `Set-Cookie` without a domain, for `path` alone where one is given; undefined when it would set one of ours. */
-function ownCookie(cookie: string, path: string | undefined): string | undefined {
+/** Who may show it in a frame; undefined when that is left to upstream. */
+function embedders(headers: IncomingHttpHeaders, { port, editor }: Place): string | undefined {
+  if (port === null) return "'self'"
+  const says =
+    headers['x-frame-options'] !== undefined ||
+    /(^|[;,])\s*frame-ancestors/i.test(String(headers['content-security-policy'] ?? ''))
+  return editor === undefined || says ? undefined : `'self' ${editor}`
+}
+
+/**
+ * A `Set-Cookie` without a domain, for `path` alone where one is given, with `prefix` before the name; undefined when it
+ * would set one of ours.
+ */
+function ownCookie(cookie: string, prefix: string, path: string | undefined): string | undefined {
   if (RESERVED_COOKIE.test(cookie.trim())) return undefined
-  const [pair, ...attributes] = cookie.split(';')
+  const [pair = '', ...attributes] = cookie.split(';')
   const dropped = path === undefined ? /^\s*domain\s*(=|$)/i : /^\s*(domain|path)\s*(=|$)/i
   const kept = attributes.filter((attribute) => !dropped.test(attribute))
-  return [pair, ...kept, ...(path === undefined ? [] : [` Path=${path}`])].join(';')
+  return [
+    prefix === '' ? pair : prefix + pair.trim(),
+    ...kept,
+    ...(path === undefined ? [] : [` Path=${path}`]),
+  ].join(';')
 }
 
 /** Bytes, which browsers read so. */

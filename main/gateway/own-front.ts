@@ -3,7 +3,7 @@ import { AppError } from '../core/errors.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
 import { portOrigin, workspaceOrigin, workspacePath } from './address.ts'
 import type { Front, Target, Ticket } from './front.ts'
-import { COOKIE, PORT_COOKIE, cookieOf } from './headers.ts'
+import { COOKIE, PORT_COOKIE, cookiesOf } from './headers.ts'
 import type { Page } from './pages.ts'
 import { isForeign } from './requests.ts'
 
@@ -39,8 +39,17 @@ export function createOwnFront<User>({
   const dashboard = (): string => `http://127.0.0.1:${listening()}/`
 
   const cookieName = ({ port }: Pick<Target, 'port'>): string => (port === null ? COOKIE : PORT_COOKIE)
-  const cookieValue = (request: IncomingMessage, target: Target): string | undefined =>
-    cookieOf(request.headers.cookie, cookieName(target))
+  /** Whose cookie it is, and its value. */
+  function holderOf(
+    request: IncomingMessage,
+    target: Target,
+  ): { cookie: string; principal: Principal<User> } | undefined {
+    for (const cookie of cookiesOf(request.headers.cookie, cookieName(target))) {
+      const principal = sessions.visitor(cookie, target.id, target.port)
+      if (principal) return { cookie, principal }
+    }
+    return undefined
+  }
 
   function programOf(request: IncomingMessage): Principal<User> | undefined {
     const bearer = bearerOf(request)
@@ -51,8 +60,7 @@ export function createOwnFront<User>({
   function principalOf(request: IncomingMessage, target: Target): Principal<User> | undefined {
     const program = programOf(request)
     if (program || !target.own || isForeign(request)) return program
-    const cookie = cookieValue(request, target)
-    return cookie === undefined ? undefined : sessions.visitor(cookie, target.id, target.port)
+    return holderOf(request, target)?.principal
   }
 
   return {
@@ -72,6 +80,7 @@ export function createOwnFront<User>({
       return { row, visitor: VISITOR + principal.sessionId, mayWake: true, isOwner: true }
     },
     isProgram: (request) => programOf(request) !== undefined,
+    leadsBack: () => true, // where all of them are is in its very name
     issueCode: ({ row, visitor }, port) =>
       sessions.issueCode({
         userId: row.ownerId,
@@ -81,9 +90,8 @@ export function createOwnFront<User>({
       }),
     redeem: (code, { id, port }) => sessions.redeem(code, id, port),
     renew(request, target) {
-      const cookie = cookieValue(request, target)
-      if (cookie === undefined || programOf(request)) return undefined
-      return sessions.renewVisitor(cookie, target.id, target.port)
+      const holder = programOf(request) ? undefined : holderOf(request, target)
+      return holder && sessions.renewVisitor(holder.cookie, target.id, target.port)
     },
     refusal: (error, target) => refusalPage(error, target, dashboard()),
   }

@@ -1,5 +1,6 @@
 import {
   Agent,
+  STATUS_CODES,
   request as httpRequest,
   type IncomingMessage,
   type OutgoingHttpHeaders,
@@ -13,6 +14,9 @@ import { requestHeaders, responseHeaders, upgradeHeaders, type Place } from './h
 /** A document larger than this is not rewritten, in bytes. */
 const MAX_REWRITTEN = 2 ** 21
 
+/** For what upstream still says to a WebSocket whose client has hung up. */
+const LINGER_MS = 2_000
+
 export interface Hop extends Place {
   /** Where to, path and query, as upstream knows them. */
   readonly path: string
@@ -23,7 +27,8 @@ export interface Hop extends Place {
 const agent = new Agent({ keepAlive: false })
 
 /** Upstream's status. What is none, and would make us throw, counts as a bad gateway. */
-const statusOf = ({ statusCode = 0 }: IncomingMessage): number => (statusCode < 200 ? 502 : statusCode)
+const statusOf = ({ statusCode = 0 }: IncomingMessage): number =>
+  statusCode < 200 || statusCode > 999 ? 502 : statusCode
 
 const secretOf = (upstream: Upstream): string | undefined =>
   'cookie' in upstream ? upstream.cookie : undefined
@@ -55,24 +60,41 @@ export function proxyRequest(
     headers: rewrite ? { ...headers, 'accept-encoding': 'identity' } : headers,
     setHost: false,
   })
-  forward.on('response', (answer) => {
+  let over = false
+  function fail(cause: unknown): void {
+    if (over) return
+    over = true
+    forward.destroy()
+    if (response.headersSent || response.destroyed) return void response.destroy()
+    failed(new AppError('UPSTREAM_FAILED', undefined, { cause }))
+  }
+  function pass(answer: IncomingMessage): void {
     const status = statusOf(answer)
     answered(status)
     const { 'content-type': type, 'content-encoding': encoding, 'content-length': length } = answer.headers
     // Only code-server says this without a word on what it says.
     if (hop.port !== null && status === 500 && type === undefined && unheard?.()) return void answer.resume()
-    answer.on('error', () => response.destroy())
     if (rewrite && status === 200 && type?.startsWith('text/html') && !encoding && isSmall(length))
       return sendRewritten(answer, response, responseHeaders(answer, hop, request), rewrite)
     response.writeHead(status, responseHeaders(answer, hop, request))
     response.flushHeaders()
     answer.pipe(response)
+  }
+  forward.on('response', (answer) => {
+    answer.on('error', () => response.destroy())
+    try {
+      pass(answer)
+    } catch (error) {
+      fail(error) // whatever a workspace says, it is no reason to end
+    }
   })
-  forward.on('error', (error) => {
-    if (response.headersSent || response.destroyed) return void response.destroy()
-    failed(new AppError('UPSTREAM_FAILED', undefined, { cause: error }))
+  forward.on('error', fail)
+  forward.on('upgrade', (_, upstream) => {
+    // It is nobody's any more: not the request's, which would listen to it and close it.
+    upstream.on('error', () => undefined)
+    upstream.destroy()
+    fail(new Error('upstream switched protocols unasked'))
   })
-  forward.on('upgrade', () => forward.emit('error', new Error('upstream switched protocols unasked')))
   // Whichever side goes first takes the other with it.
   response.on('close', () => forward.destroy())
   request.on('error', () => forward.destroy())
@@ -96,6 +118,7 @@ function sendRewritten(
     if (bytes > MAX_REWRITTEN) response.destroy()
   })
   answer.on('end', () => {
+    if (response.headersSent || response.destroyed) return // it has failed after all
     const document = Buffer.from(rewrite(Buffer.concat(chunks).toString('utf8')))
     response.writeHead(200, { ...headers, 'content-length': document.length }).end(document)
   })
@@ -117,18 +140,30 @@ export function proxyUpgrade(
     headers: upgradeHeaders(request, hop, secretOf(hop.upstream)),
     setHost: false,
   })
+  // Nobody reads yet, and so nobody would see the client leave.
+  const look = (): void => {
+    if (socket.readableLength === 0) socket.read()
+  }
+  const leave = (): void => void forward.destroy()
+  socket.on('readable', look)
+  socket.on('end', leave)
   socket.on('error', () => socket.destroy())
-  socket.on('close', () => forward.destroy())
+  socket.on('close', leave)
   forward.on('error', () => refuseUpgrade(socket, 502, 'Bad Gateway'))
   // Upstream said something else than 101: that is the answer.
   forward.on('response', (answer) => {
-    answer.resume()
-    refuseUpgrade(socket, statusOf(answer), answer.statusMessage ?? '')
+    answer.on('error', () => undefined)
+    answer.destroy()
+    const status = statusOf(answer)
+    refuseUpgrade(socket, status, STATUS_CODES[status] ?? '')
   })
   forward.on('upgrade', (answer, upstream, upstreamHead) => {
+    socket.off('readable', look).off('end', leave)
     upstream.on('error', () => upstream.destroy())
     upstream.on('close', () => socket.end(() => socket.destroy())) // once its last words are through
     socket.on('close', () => upstream.destroy())
+    // Who has hung up waits for nobody: upstream could hold the connection for ever.
+    socket.on('end', () => setTimeout(() => upstream.destroy(), LINGER_MS).unref())
     if (socket.destroyed) return void upstream.destroy()
     socket.on('close', onOpen())
     socket.write(handshake(answer, hop, request))

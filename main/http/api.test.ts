@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { problem, type System } from '../core/api.ts'
+import { problem, type System, type Workspace } from '../core/api.ts'
 import { ERRORS } from '../core/errors.ts'
 import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
 import { BOB, idOf } from '../testing/rows.ts'
@@ -377,12 +377,28 @@ test('the system is described', async () => {
 })
 
 test('the system is described to others without where things are on this machine', async () => {
+  edge.live.setHomeStoreProblem({
+    ...{ code: 'HOME_STORE_UNAVAILABLE', message: 'not at /homes', hint: 'Look at /homes.' },
+  })
   const answer = await call('GET', '/system', undefined, edge.bobsBearer())
   expect(JSON.parse(answer.text)).toMatchObject({
+    home_store_problem: { code: 'HOME_STORE_UNAVAILABLE', message: 'The home store is not there' },
     version: '1.2.3',
     ...{ data_dir: '', home_store: '', archive_store: '', recovered: null, risks: [] },
   })
   for (const told of ['/homes', '/archives', edge.dataDir]) expect(answer.text).not.toContain(told)
+})
+
+test('where a home is on this machine is told to the desktop’s own user alone', async () => {
+  const homeStoreKey = 'users/x/workspaces/y/home'
+  edge.asleep(1, { homeStoreKey })
+  edge.asleep(2, { homeStoreKey, ownerId: BOB.id })
+  const answers = [
+    await call('GET', '/workspaces'),
+    await call('GET', '/workspaces', undefined, edge.bobsBearer()),
+  ]
+  const paths = answers.map(({ text }) => (JSON.parse(text) as { items: Workspace[] }).items[0]?.home_path)
+  expect(paths).toEqual([`/homes/${homeStoreKey}`, null])
 })
 
 describe('the OpenAPI document', () => {

@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { z } from 'zod'
 import * as api from '../core/api.ts'
 import { AppError } from '../core/errors.ts'
+import { withoutPlaces } from '../core/glimpse.ts'
 import type { Live } from '../events/live.ts'
 import type { FoundService } from '../service/found.ts'
 import type { WorkspaceService } from '../service/workspaces.ts'
@@ -290,7 +291,8 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
           risks: await deps.risks(),
           disk: { free_bytes: disk.bavail * disk.bsize, total_bytes: disk.blocks * disk.bsize },
         }
-        return accounts.isKeeper(user) ? system : { ...system, ...NOT_TOLD }
+        if (accounts.isKeeper(user)) return system
+        return { ...system, ...NOT_TOLD, home_store_problem: withoutPlaces(system.home_store_problem) }
       },
     }),
     route({

@@ -348,6 +348,40 @@ test('who rings is told to the owner, in full streams alone', async () => {
   expect(bobs.names()).not.toContain('ring')
 })
 
+test('where the homes are is told to the desktop’s own user alone', async () => {
+  const problem = {
+    code: 'HOME_STORE_UNAVAILABLE',
+    message: 'not at /homes',
+    hint: 'Look at /homes.',
+  } as const
+  const streams = [await hear(), await hear(undefined, '/events', edge.bobsBearer())] as const
+  const problems = ({ heard }: { heard: Heard[] }) =>
+    heard.flatMap(({ name, data }) =>
+      name === 'home_store' ? ((data as { problem: object | null }).problem ?? []) : [],
+    )
+  const bare = {
+    ...{ code: problem.code, message: 'The home store is not there' },
+    hint: 'Connect its disk; Berth goes on by itself.',
+  }
+  edge.live.setHomeStoreProblem(problem)
+  const later = [await hear(), await hear(undefined, '/events', edge.bobsBearer())] as const
+  await caughtUp(...streams, ...later)
+  for (const [alices, bobs] of [streams, later])
+    expect([problems(alices), problems(bobs)]).toEqual([[problem], [bare]])
+})
+
+test('the streams of a session are counted while they are open', async () => {
+  const token = edge.sessionOf(BOB.id, null)
+  const visitor = `session:${edge.sessions.bearer(token)!.sessionId}`
+  expect(edge.events.count(visitor)).toBe(0)
+  const streams = await Promise.all(
+    [1, 2].map(() => hear(undefined, '/events', { authorization: `Bearer ${token}` })),
+  )
+  expect(edge.events.count(visitor)).toBe(2)
+  for (const stream of streams) stream.close()
+  await until('they are closed', () => edge.events.count(visitor) === 0)
+})
+
 test('L3: the streams of a session that is over end at once, and no others', async () => {
   const token = edge.sessionOf(ALICE.id, null)
   const [theirs, others] = [

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Engine, ServerEventName, ServerEvents, Workspace } from '../core/api.ts'
-import { glimpse, type Audience } from '../core/glimpse.ts'
+import type { Engine, ServerEventName, ServerEvents, Trouble, Workspace } from '../core/api.ts'
+import { glimpse, withoutPlaces, type Audience } from '../core/glimpse.ts'
 import type { User } from '../db/accounts.ts'
 import type { Bus, News } from '../events/bus.ts'
 import type { Live } from '../events/live.ts'
@@ -14,7 +14,10 @@ const KEPT = 1_000
 const MAX_UNREAD_BYTES = 2 ** 20
 
 /** What one announcement is to each who may hear it: in full, or as the page that waits for a workspace shows it. */
-type Texts = Readonly<Record<Audience | 'full', string | null>>
+type Texts = Readonly<Record<Audience | 'full', string | null>> & {
+  /** In place of `full` for the desktop's own user, where that is more. */
+  readonly keeper?: string
+}
 
 interface Message {
   /** Null: everybody's. */
@@ -30,7 +33,7 @@ interface Client {
   visitor: string
   /** Null: all of the user's workspaces. */
   only: string | null
-  audience: keyof Texts
+  audience: Audience | 'full' | 'keeper'
   response: ServerResponse
 }
 
@@ -38,6 +41,8 @@ export interface EventHubDeps {
   bus: Bus
   live: Live
   workspaces: WorkspaceService
+  /** Whether it is the desktop's own user. */
+  isKeeper: (user: User) => boolean
   /** Tells this run of the process from others, whose event ids mean nothing here. */
   runId: string
 }
@@ -46,7 +51,7 @@ export interface EventHubDeps {
  * The server-sent events of `/events` and of the pages that wait for a workspace: everything announced on the bus, once
  * serialised, to each whom it concerns.
  */
-export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
+export function createEventHub({ bus, live, workspaces, isKeeper, runId }: EventHubDeps) {
   const clients = new Set<Client>()
   const kept: Message[] = []
   let sequence = 0
@@ -71,9 +76,12 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
     const concerned =
       (ownerId === null || client.userId === null || client.userId === ownerId) &&
       (client.only === null || workspaceId === null || client.only === workspaceId)
-    const text = texts[client.audience]
+    const text = textFor(client, texts)
     if (concerned && text !== null) tell(client.response, text)
   }
+
+  const textFor = ({ audience }: Client, texts: Texts): string | null =>
+    audience === 'keeper' ? (texts.keeper ?? texts.full) : texts[audience]
 
   function format<Name extends ServerEventName>(name: Name, data: ServerEvents[Name], id = ''): string {
     return formatAny(name, data, id)
@@ -83,12 +91,8 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
     const nextId = (): string => `${runId}-${++sequence}` // as many as there are messages
     if (news.kind === 'engine')
       return { ownerId: null, workspaceId: null, texts: engineTexts(news.engine, nextId()) }
-    if (news.kind === 'home_store') {
-      const id = nextId()
-      const text = format('home_store', { problem: news.problem }, id)
-      const guest = format('home_store', { problem: null }, id)
-      return { ownerId: null, workspaceId: null, texts: { full: text, owner: text, guest } }
-    }
+    if (news.kind === 'home_store')
+      return { ownerId: null, workspaceId: null, texts: homeStoreTexts(news.problem, nextId()) }
     const found = workspaces.announced(news.id)
     if (!found) return undefined
     return { ownerId: found.ownerId, workspaceId: news.id, texts: textsOf(news, found.workspace, nextId()) }
@@ -122,6 +126,12 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
     guest: formatAny('state_changed', glimpse(workspace, 'guest'), id),
   })
 
+  function homeStoreTexts(problem: Trouble | null, id = ''): Texts {
+    const text = format('home_store', { problem: withoutPlaces(problem) }, id)
+    const guest = format('home_store', { problem: null }, id)
+    return { keeper: format('home_store', { problem }, id), full: text, owner: text, guest }
+  }
+
   /** Guests learn whether the engine is there, and no more. */
   function engineTexts(engine: Engine, id: string): Texts {
     const text = format('engine', engine, id)
@@ -139,7 +149,8 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
   }
 
   function stream(client: Client, present: () => Workspace[], request: IncomingMessage): void {
-    const { response, audience } = client
+    const { response } = client
+    const write = (texts: Texts): void => void response.write(textFor(client, texts) ?? '')
     response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
@@ -151,11 +162,10 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
     if (missed) for (const message of missed) tellOf(message, client)
     else {
       response.write(format('reset', {}))
-      for (const workspace of present()) response.write(workspaceTexts(workspace)[audience])
+      for (const workspace of present()) write(workspaceTexts(workspace))
     }
-    const problem = audience === 'guest' ? null : live.homeStoreProblem()
-    response.write(format('home_store', { problem }))
-    response.write(engineTexts(live.engine(), `${runId}-${sequence}`)[audience])
+    write(homeStoreTexts(live.homeStoreProblem()))
+    write(engineTexts(live.engine(), `${runId}-${sequence}`))
     clients.add(client)
     response.on('close', () => clients.delete(client))
   }
@@ -173,7 +183,7 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
         userId: user.id,
         visitor: `session:${sessionId}`,
         only,
-        audience: 'full',
+        audience: isKeeper(user) ? 'keeper' : 'full',
         response,
       }
       const present = (): Workspace[] => workspaces.all(user).filter(({ id }) => only === null || id === only)
@@ -196,6 +206,9 @@ export function createEventHub({ bus, live, workspaces, runId }: EventHubDeps) {
     expel(visitor: string): void {
       for (const client of clients) if (client.visitor === visitor) client.response.destroy()
     },
+
+    /** How many streams a visitor has. */
+    count: (visitor: string): number => [...clients].filter((client) => client.visitor === visitor).length,
 
     close(): void {
       unsubscribe()

@@ -8,9 +8,8 @@ import { sendJson, sendProblem } from './problem.ts'
 
 /** The longest that an answer says about an input, in characters. */
 const MAX_DETAIL = 1_000
-const MAX_BODY_BYTES = 256 * 1024
-/** For so long a body that is refused is still read: closing at once would take the answer from the client. */
-const LINGER_MS = 1_000
+/** What a body may take up; `openBytes` is for who is not known yet. */
+const LIMITS = { bodyBytes: 256 * 1024, openBytes: 4 * 1024, bodyMs: 10_000 }
 
 /** What a handler is given: everything in it is validated. */
 export interface Call<Body = unknown, Query = unknown> {
@@ -62,10 +61,11 @@ export interface RouterDeps {
   /** @throws {AppError} UNAUTHENTICATED */
   authenticate: (bearer: string | undefined) => Principal
   log: Logger
+  limits?: typeof LIMITS
 }
 
 /** Serves `routes`. Without a valid token every other path answers 401, so that nothing can be told apart. */
-export function createRouter({ routes, authenticate, log }: RouterDeps) {
+export function createRouter({ routes, authenticate, log, limits = LIMITS }: RouterDeps) {
   const patterns = routes.map((route) => ({
     route,
     pattern: new RegExp(`^${route.path.replace('.', '\\.').replace('{id}', '(?<id>[0-9a-z]{26})')}$`),
@@ -86,7 +86,8 @@ export function createRouter({ routes, authenticate, log }: RouterDeps) {
     if (!found?.route.open) authenticate(bearer)
     if (!found) throw new AppError(here.length > 0 ? 'METHOD_NOT_ALLOWED' : 'NOT_FOUND')
     const { route, id } = found
-    const body = route.body && parse(route.body, await readBody(request), 'body')
+    const maxBytes = route.open ? limits.openBytes : limits.bodyBytes
+    const body = route.body && parse(route.body, await readBody(request, maxBytes, limits.bodyMs), 'body')
     // Anew: who sends slowly may have been signed out meanwhile.
     const principal = route.open ? undefined : authenticate(bearer)
     const call = {
@@ -123,13 +124,13 @@ function parse(schema: z.ZodType, value: unknown, what: string): unknown {
 }
 
 /** The JSON body; undefined when there is none at all. */
-async function readBody(request: IncomingMessage): Promise<unknown> {
+async function readBody(request: IncomingMessage, maxBytes: number, maxMs: number): Promise<unknown> {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers
   if (encoding === undefined && Number(length ?? 0) === 0) return undefined
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
     throw new AppError('UNSUPPORTED_MEDIA_TYPE')
-  if (Number(length ?? 0) > MAX_BODY_BYTES) throw tooLarge(request)
-  const text = new TextDecoder().decode(await readBytes(request))
+  if (Number(length ?? 0) > maxBytes) throw new AppError('PAYLOAD_TOO_LARGE')
+  const text = new TextDecoder().decode(await readBytes(request, maxBytes, maxMs))
   try {
     return JSON.parse(text)
   } catch {
@@ -137,24 +138,27 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function readBytes(request: IncomingMessage): Promise<Buffer> {
+/** What is left of a body that is refused is the listener's to end. */
+function readBytes(request: IncomingMessage, maxBytes: number, maxMs: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
-    request.on('data', function collect(chunk: Buffer) {
-      bytes += chunk.length
-      if (bytes <= MAX_BODY_BYTES) return void chunks.push(chunk)
+    const late = setTimeout(() => refuse(new AppError('TOO_SLOW')), maxMs)
+    function refuse(error: AppError): void {
+      clearTimeout(late)
       request.off('data', collect)
-      reject(tooLarge(request))
+      reject(error)
+    }
+    function collect(chunk: Buffer): void {
+      bytes += chunk.length
+      if (bytes > maxBytes) refuse(new AppError('PAYLOAD_TOO_LARGE'))
+      else chunks.push(chunk)
+    }
+    request.on('data', collect)
+    request.on('end', () => {
+      clearTimeout(late)
+      resolve(Buffer.concat(chunks))
     })
-    request.on('end', () => resolve(Buffer.concat(chunks)))
-    request.on('error', () => reject(new AppError('INVALID_INPUT', 'The body was cut off')))
+    request.on('error', () => refuse(new AppError('INVALID_INPUT', 'The body was cut off')))
   })
-}
-
-function tooLarge(request: IncomingMessage): AppError {
-  request.resume()
-  const enough = setTimeout(() => request.destroy(), LINGER_MS)
-  request.once('close', () => clearTimeout(enough))
-  return new AppError('PAYLOAD_TOO_LARGE')
 }

@@ -1,11 +1,13 @@
+import { once } from 'node:events'
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
-import { connectTo, rawRequest, sendRaw } from '../testing/raw.ts'
+import { connectTo, rawRequest, sendRaw, sendRawForHead } from '../testing/raw.ts'
 import { idOf } from '../testing/rows.ts'
 import { send } from '../testing/send.ts'
 import { until } from '../testing/until.ts'
+import { createRouter } from './router.ts'
+import type { ServerDeps } from './server.ts'
 
 let edge: Edge
 beforeEach(async () => void (edge = await startEdge()))
@@ -178,10 +180,12 @@ describe('E12: the limits', () => {
     maxConnections: 4_000,
   }
   /** A listener with these limits in front of the same Berth. */
-  async function limited(limits: typeof LIMITS): Promise<number> {
+  async function limited(
+    limits: typeof LIMITS,
+    api: ServerDeps['api'] = (_, response) => void response.writeHead(204).end(),
+  ): Promise<number> {
     const { createHttpServer } = await import('./server.ts')
     const { gateway, front, log } = edge
-    const api = (_: unknown, response: ServerResponse): void => void response.writeHead(204).end()
     const server = createHttpServer({ api, gateway, front, rendererDir: import.meta.dirname, log, limits })
     onTestFinished(() => server.close())
     return server.listen(0)
@@ -218,6 +222,87 @@ describe('E12: the limits', () => {
     await Promise.all(ended)
     clearInterval(slow)
     expect(times.sort((a, b) => a - b).at(-2)).toBeLessThan(250)
+  })
+
+  describe('a body that is never sent whole', () => {
+    /** A listener with few connections, which waits so long for a body. */
+    async function behind(bodyMs: number): Promise<number> {
+      const { routes, sessions, log } = edge
+      const limits = { bodyBytes: 256 * 1024, openBytes: 4 * 1024, bodyMs }
+      const api = createRouter({ routes, authenticate: sessions.requirePrincipal, log, limits })
+      return limited({ ...LIMITS, maxConnections: 20 }, api)
+    }
+    const half = (port: number, line: string, host = `127.0.0.1:${port}`): string =>
+      [
+        `${line} HTTP/1.1`,
+        ...[`Host: ${host}`, 'Content-Type: application/json', 'Content-Length: 4000', '', '{"token":'],
+      ].join('\r\n')
+
+    test.each([
+      ['to sign in', 'POST /api/v1/login', 408],
+      ['by who is not known', 'POST /api/v1/workspaces', 401],
+      ['to where nothing reads it', 'GET /api/v1/nothing', 401],
+      ['to the dashboard', 'GET /', 404],
+    ])('%s, holds no connection, however many send it and go on', async (_, line, status) => {
+      const port = await behind(200)
+      expect((await sendRawForHead(port, half(port, line))).status).toBe(status)
+      const sockets = await Promise.all(Array.from({ length: 20 }, () => connectTo(port)))
+      const drip = setInterval(() => {
+        for (const socket of sockets) if (socket.writable) socket.write(' ')
+      }, 50)
+      onTestFinished(() => clearInterval(drip))
+      for (const socket of sockets) {
+        socket.on('error', () => undefined).resume()
+        socket.write(half(port, line))
+      }
+      await until('all are sent away', () => sockets.every((socket) => socket.destroyed))
+      const body = JSON.stringify({ token: TOKEN })
+      const headers = { 'content-type': 'application/json' }
+      const login = { method: 'POST', headers, body }
+      expect((await send(`http://127.0.0.1:${port}/api/v1/login`, login)).status).toBe(200)
+    })
+
+    test('to a host that is none of ours, or a workspace that lets nobody in, neither', async () => {
+      const port = await behind(200)
+      for (const host of ['evil.com', `${edge.asleep(1)}.localhost:${port}`]) {
+        const socket = await connectTo(port)
+        socket.on('error', () => undefined).resume()
+        socket.write(half(port, 'POST /', host))
+        const drip = setInterval(() => {
+          if (socket.writable) socket.write(' ')
+        }, 50)
+        onTestFinished(() => clearInterval(drip))
+        await until(`${host} is sent away`, () => socket.destroyed)
+      }
+    })
+
+    test('is told so, and what is whole in time is taken', async () => {
+      const port = await behind(500)
+      const { body } = await sendRaw(port, half(port, 'POST /api/v1/login'))
+      expect(JSON.parse(body)).toMatchObject({ code: 'TOO_SLOW', status: 408 })
+      const socket = await connectTo(port)
+      const [head, rest] = [`{"token":"${TOKEN}`, '"}']
+      const length = `Content-Length: ${head.length + rest.length}`
+      socket.write(
+        half(port, 'POST /api/v1/login').replace('Content-Length: 4000', length).slice(0, -9) + head,
+      )
+      await new Promise((resolve) => setImmediate(resolve))
+      socket.write(rest)
+      const [answer] = (await once(socket, 'data')) as [Buffer]
+      expect(String(answer)).toMatch(/^HTTP\/1.1 200 /)
+      socket.destroy()
+    })
+  })
+
+  test('who is not known may say four kibibytes', async () => {
+    const login = (token: string) =>
+      send(`${edge.url}/api/v1/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ token }),
+      })
+    expect((await login('x'.repeat(5_000))).status).toBe(413)
+    expect((await login(TOKEN)).status).toBe(200)
   })
 
   test('more connections than there may be are not taken, until others have gone', async () => {

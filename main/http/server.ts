@@ -83,6 +83,7 @@ export function createHttpServer({ api, gateway, front, rendererDir, log, limits
 
   server.on('request', (request, response) => {
     response.on('error', () => response.destroy())
+    response.once('finish', () => endRest(request))
     try {
       const address = addressOf(request)
       if (request.method === 'TRACE') throw new AppError('METHOD_NOT_ALLOWED')
@@ -115,6 +116,15 @@ export function createHttpServer({ api, gateway, front, rendererDir, log, limits
   })
 
   return { port: portOf, listen: (port: number) => listen(server, port), close: () => close(server) }
+}
+
+/** A body that nobody waits for any more holds its connection only until the answer can have been read. */
+function endRest(request: IncomingMessage): void {
+  if (request.complete) return
+  const enough = (): void => {
+    if (!request.complete) request.socket.destroy()
+  }
+  setTimeout(enough, LINGER_MS).unref()
 }
 
 /** Resolves to the port; rejects with the system's error (`EADDRINUSE`, …). */

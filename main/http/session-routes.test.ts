@@ -237,6 +237,15 @@ describe('an account', () => {
   })
 })
 
+test('all secrets made anew undo what who had the token has done: no password of theirs is good', async () => {
+  const change = await call('PATCH', `/accounts/${ALICE.id}`, { password: 'of the thief' })
+  expect(change.status).toBe(200)
+  expect((await login({ name: 'alice', password: 'of the thief' })).status).toBe(200)
+  const { session_token: token } = read<SignedIn>(await call('POST', '/secrets:rotate', {}))
+  expect((await login({ name: 'alice', password: 'of the thief' })).status).toBe(401)
+  expect(await statusOf(token)).toBe(200)
+})
+
 test('all secrets are made anew: every session, code, share and token of before is over, and one session begins', async () => {
   const id = edge.asleep(1)
   const [alices, bobs] = [edge.sessionOf(ALICE.id, null), edge.sessionOf(BOB.id, null)]

@@ -2,16 +2,15 @@ import { z } from 'zod'
 import * as api from '../core/api.ts'
 import { AppError } from '../core/errors.ts'
 import type { Accounts } from '../service/accounts.ts'
-import type { Issued, Sessions } from '../service/sessions.ts'
+import type { Issued, Sessions, TokenFile } from '../service/sessions.ts'
 import { route, type Route } from './router.ts'
 
 export interface SessionRoutesDeps {
   sessions: Sessions
   accounts: Accounts
-  /** Makes another token of the installation, keeps it in place of the one until now, and returns it. */
-  newToken: () => string
+  tokenFile: TokenFile
   /** Makes all else anew that is secret, and ends what was entered with it. */
-  rotate: () => void | Promise<void>
+  rotate: () => void
 }
 
 const nothing = z.strictObject({}).optional()
@@ -110,16 +109,16 @@ export function createSessionRoutes(deps: SessionRoutesDeps): Route[] {
     route({
       method: 'POST',
       path: '/secrets:rotate',
-      summary: 'Make all secrets anew, which ends every session and share but the session that this answers',
+      summary:
+        "Make all secrets anew, and end every session, share and the desktop's own user's password but for the session that this answers",
       body: nothing,
       status: 200,
       answer: api.signedIn,
-      async handle({ user }) {
+      handle({ user }) {
         if (!accounts.isKeeper(user)) throw new AppError('FORBIDDEN')
-        // The token last: until then the session at hand can try again.
-        await deps.rotate()
-        sessions.rotate(deps.newToken())
-        return signedIn(sessions.beginFor(user.id))
+        // The sessions last: until then the one at hand can try again.
+        deps.rotate()
+        return signedIn(sessions.rotate(deps.tokenFile))
       },
     }),
   ]

@@ -154,7 +154,8 @@ describe('the authority', () => {
       const { authority: next } = bench({ dir })
       await expect(next.open()).rejects.toMatchObject({
         code: 'INVALID_INPUT',
-        message: `${key} may be read by others`,
+        message: 'The key of the certificate authority may be read by others',
+        cause: expect.objectContaining({ message: `${key} may be read by others` }) as Error,
       })
       chmodSync(key, 0o600)
       expect((await next.open()).fingerprint).toBe(fingerprint)
@@ -179,7 +180,8 @@ describe('the authority', () => {
     writeFileSync(dir, '')
     await expect(bench({ dir }).authority.open()).rejects.toMatchObject({
       code: 'INVALID_INPUT',
-      message: expect.stringContaining(dir) as string,
+      message: 'A certificate authority cannot be kept',
+      cause: expect.objectContaining({ message: expect.stringContaining(dir) as string }) as Error,
     })
   })
 })

@@ -1,12 +1,26 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { AppError, errnoOf } from '../core/errors.ts'
 import type { Names, Pair } from './certificates.ts'
 
 const DAY_MS = 86_400_000
 const AUTHORITY_MS = 3_650 * DAY_MS
 const LEAF_MS = 90 * DAY_MS
+
+// Whoever shares is told, also who has nothing to do with the files of this machine: paths are for the log.
+const REMOVE = 'Remove “tls” from the data directory, so that a new one is made.'
 
 /** A certificate of a listener, with its key: both PEM, the key in memory alone. */
 export interface Issued extends Pair {
@@ -96,13 +110,15 @@ export function createAuthority({ dir, hostname, addresses, now }: AuthorityDeps
     if (!existsSync(keyPath) || !existsSync(certPath)) return undefined
     // Windows has no such bits; there the directory's rights protect it.
     if (process.platform !== 'win32' && (statSync(keyPath).mode & 0o077) !== 0)
-      throw new AppError('INVALID_INPUT', `${keyPath} may be read by others`, {
-        hint: `Whoever read it can pose as your shares. Remove it, so that a new one is made: rm ${keyPath}`,
+      throw new AppError('INVALID_INPUT', 'The key of the certificate authority may be read by others', {
+        hint: `Whoever read it can pose as your shares. ${REMOVE}`,
+        cause: new Error(`${keyPath} may be read by others`),
       })
     const pair = { key: readFileSync(keyPath, 'utf8'), cert: readFileSync(certPath, 'utf8') }
     if (!isAuthority(pair))
-      throw new AppError('INVALID_INPUT', `${keyPath} and ${certPath} are no certificate authority`, {
-        hint: `Remove them, so that new ones are made: rm ${keyPath} ${certPath}`,
+      throw new AppError('INVALID_INPUT', 'The certificate authority is damaged', {
+        hint: REMOVE,
+        cause: new Error(`${keyPath} and ${certPath} are no certificate authority`),
       })
     return pair
   }
@@ -115,8 +131,8 @@ export function createAuthority({ dir, hostname, addresses, now }: AuthorityDeps
       writeWhole(certPath, cert)
     } catch (error) {
       if (errnoOf(error) === 'ENOSPC') throw error
-      throw new AppError('INVALID_INPUT', `${dir} cannot be written (${errnoOf(error)})`, {
-        hint: 'Berth keeps the key of its certificates there.',
+      throw new AppError('INVALID_INPUT', 'A certificate authority cannot be kept', {
+        hint: 'Make “tls” in the data directory one that Berth can write.',
         cause: error,
       })
     }
@@ -153,4 +169,8 @@ function writeWhole(path: string, text: string): void {
   rmSync(made, { force: true })
   writeFileSync(made, text, { mode: 0o600, flag: 'wx', flush: true })
   renameSync(made, path)
+  if (process.platform === 'win32') return // which cannot open a directory
+  const directory = openSync(dirname(path), 'r')
+  fsyncSync(directory)
+  closeSync(directory)
 }

@@ -50,7 +50,6 @@ async function openHouse() {
   })
   const { certificate, fingerprint } = await authority.open()
   let ids = 5_000
-  const limit = (max: number) => createLimiter({ max, windowMs: 900_000, now })
   const shares = createShares({
     table,
     enter: edge.workspaces.enter,
@@ -58,7 +57,7 @@ async function openHouse() {
     bus: edge.bus,
     facts: (of) => lan.facts(of),
     connections: gateway.connections,
-    tries: { perAddress: limit(10), inAll: limit(100) },
+    tries: createLimiter({ max: 10, windowMs: 900_000, now }),
     onOut(guestIds) {
       for (const guestId of guestIds) edge.expel(visitorOf(guestId))
     },
@@ -252,10 +251,11 @@ describe('the exchange of a link', () => {
       ),
     ])
     const cookie = cookieIn(answer)
-    const inside = await ask(`${pageOf()}a?b=c`, { headers: { cookie: `theirs=1; ${cookie}` } })
+    const others = `theirs=1; ${id}-editor-own=2; ${idOf(2)}-editor-a=3; berth-guest-${id}-3000=4`
+    const inside = await ask(`${pageOf()}a?b=c`, { headers: { cookie: `${others}; ${cookie}` } })
     expect(inside.status).toBe(200)
     expect(canary.requests[0]!.url).toBe('/a?b=c')
-    expect(canary.requests[0]!.headers).toMatchObject({ cookie: 'theirs=1', 'x-forwarded-proto': 'https' })
+    expect(canary.requests[0]!.headers).toMatchObject({ cookie: 'own=2', 'x-forwarded-proto': 'https' })
     for (const one of [secret, cookie.split('=')[1]!]) expect(canary.bytes()).not.toContain(one)
   })
 
@@ -269,9 +269,26 @@ describe('the exchange of a link', () => {
     )
     expect(statuses).toEqual([401, 200])
     expect(second).toMatchObject({ name: 'Kim', address: '127.0.0.1', state: 'IN' })
-    // Who has a cookie keeps it.
-    expect(await knock(secret, { headers: { cookie: cookies[1]! } }).then(cookieIn)).toBe(cookies[1])
+  })
+
+  test('L2: by who is in leaves them who they are, with another cookie: the one they had may be known to whoever gave it to them', async () => {
+    const { secret } = await house.share()
+    const planted = await enter(secret)
+    const answer = await knock(secret, { headers: { cookie: `berth-guest=junk; ${planted}` } })
+    const cookie = cookieIn(answer)
+    expect(cookie).not.toBe(planted)
     expect(house.shares.list(ALICE, id)[0]!.guests).toHaveLength(1)
+    expect((await ask(pageOf(), { headers: { cookie: planted } })).status).toBe(401)
+    expect((await ask(pageOf(), { headers: { cookie } })).status).toBe(200)
+  })
+
+  test('E4: gives a cookie that counts also beside others of its name', async () => {
+    const { secret } = await house.share()
+    const cookie = `berth-guest=junk; berth-guest=; ${await enter(secret)}`
+    const origin = house.originOf()
+    expect((await ask(pageOf(), { headers: { cookie } })).status).toBe(200)
+    expect(await bell(cookie)).toBe('IN')
+    expect(await connect(`${pageOf()}socket`, { cookie, origin })).toBeInstanceOf(WebSocket)
   })
 
   test('L2: is refused when the link is wrong, of another workspace, stopped, or has expired', async () => {
@@ -296,7 +313,8 @@ describe('the exchange of a link', () => {
   test('E12: is limited where it fails', async () => {
     const { secret } = await house.share()
     for (let n = 0; n < 10; n++) expect((await knock(`wrong ${n}`)).status).toBe(403)
-    const answer = await knock(secret)
+    const answer = await knock('wrong')
+    expect((await knock(secret)).status).toBe(200)
     expect(answer.status).toBe(429)
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0)
   })
@@ -590,7 +608,9 @@ describe('a port that is shared', () => {
     const inside = house.originOf(id, 3000)
     expect(new URL(inside).host).not.toBe(new URL(house.originOf()).host)
     // Without a cookie: to the editor and back, with a code.
-    const first = await ask(`${inside}/a?b=c`, { headers: { cookie, ...NAVIGATION } })
+    const first = await ask(`${inside}/a?b=c`, {
+      headers: { cookie, ...NAVIGATION, 'sec-fetch-site': 'same-site' },
+    })
     expect(first.status).toBe(302)
     expect(first.headers.location).toBe(`${pageOf()}.berth/port?port=3000&next=%2Fa%3Fb%3Dc`)
     const second = await ask(first.headers.location!, { headers: { cookie, ...NAVIGATION } })
@@ -625,6 +645,54 @@ describe('a port that is shared', () => {
     house.shares.change(ALICE, share.id, { ports: [4000] })
     await closed
     expect((await ask(pageOf(), { headers: { cookie } })).status).toBe(200)
+  })
+
+  test('L1: tells strangers neither of which workspace it is nor where the rest is, and guests what to do', async () => {
+    const { secret } = await house.share({ ports: [3000] })
+    const inside = house.originOf(id, 3000)
+    const headers: Headers[] = [{}, { 'sec-fetch-site': 'none' }, { 'sec-fetch-site': 'cross-site' }]
+    for (const site of headers)
+      for (const path of ['/', '/a?berth-code=junk', '/a?b'])
+        for (const method of ['GET', 'HEAD', 'POST']) {
+          const answer = await ask(inside + path, { method, headers: { ...NAVIGATION, ...site } })
+          if (path.includes('junk') && method === 'GET') {
+            expect(answer.headers.location).toBe(`${inside}/a`)
+            continue
+          }
+          expect(answer.status).toBe(401)
+          if (method === 'GET') expect(answer.text).toContain('Open the link that you were given first.')
+          const said = JSON.stringify([answer.headers, answer.text])
+          for (const word of [id, new URL(house.originOf()).port, 'Notes']) expect(said).not.toContain(word)
+        }
+    // Who types the address that the editor gives comes in all the same.
+    const cookie = await enter(secret)
+    const door = await ask(`${pageOf()}proxy/3000/a?b=c`, { headers: { cookie, ...NAVIGATION } })
+    expect(door.headers.location).toMatch(new RegExp(`^${inside}/a\\?b=c&berth-code=[\\w-]{43}$`))
+    const entry = await ask(door.headers.location!, { headers: NAVIGATION })
+    expect(entry).toMatchObject({ status: 302, headers: { location: `${inside}/a?b=c` } })
+    expect((await ask(`${inside}/a?b=c`, { headers: { cookie: cookieIn(entry) } })).status).toBe(200)
+  })
+
+  test('L4: has cookies of its own, on a host that it shares, and is framed by its editor alone', async () => {
+    const { secret } = await house.share({ ports: [3000] })
+    const editor = await enter(secret)
+    const inside = house.originOf(id, 3000)
+    const door = await ask(`${pageOf()}.berth/port?port=3000&next=/`, {
+      headers: { cookie: editor, ...NAVIGATION },
+    })
+    const own = cookieIn(await ask(door.headers.location!, { headers: NAVIGATION }))
+    canary.answer = (_, response) => void response.setHeader('Set-Cookie', 'sid=1; Path=/').end()
+    const { headers } = await ask(`${inside}/`, { headers: { cookie: own } })
+    expect(headers['set-cookie']).toEqual([`${id}-3000-sid=1; Path=/`])
+    expect(headers['content-security-policy']).toBe(`frame-ancestors 'self' ${house.originOf()}`)
+    // A browser sends to each port of the host what any has set.
+    const jar = `${own}; ${editor}; ${cookieIn({ headers })}; ${id}-4000-sid=2; ${idOf(2)}-3000-sid=3; router=4`
+    await ask(`${inside}/`, { headers: { cookie: jar } })
+    expect(canary.requests.at(-1)!.headers.cookie).toBe('sid=1')
+    canary.requests.length = 0
+    const framed = await ask(pageOf(), { headers: { cookie: jar } })
+    expect(canary.requests.at(-1)!.headers.cookie).toBeUndefined()
+    expect(framed.headers['content-security-policy']).toBe("frame-ancestors 'self'")
   })
 
   test('by another share is not one of a guest who may not', async () => {

@@ -4,7 +4,7 @@ import { AppError } from '../core/errors.ts'
 import { pathOf, workspacePath } from '../gateway/address.ts'
 import type { Front, Target } from '../gateway/front.ts'
 import { isNavigation, valuesOf } from '../gateway/requests.ts'
-import { guestCookie, guestToken, type GuestFrontDeps, type KnownGuest } from './guest-front.ts'
+import { guestCookie, guestTokens, knownBy, type GuestFrontDeps } from './guest-front.ts'
 import type { PlainTarget } from './listener.ts'
 import { sendClearPage, sendGuestPage } from './guest-page.ts'
 
@@ -24,14 +24,14 @@ export interface GuestDoorDeps {
   originOf: Front['originOf']
   guestOf: GuestFrontDeps['guestOf']
   /**
-   * Exchanges a link for a token; `token` is the one that the browser has.
+   * Exchanges a link for a token; `tokens` are those that the browser has.
    * @throws {AppError} SHARE_OVER, TOO_MANY_TRIES, INVALID_INPUT, …
    */
   enter: (
     id: string,
     input: { link: string; name: string },
     address: string,
-    token: string | undefined,
+    tokens: readonly string[],
   ) => { token: string; expiresAt: number; state: 'RINGING' | 'IN'; workspace: string }
   /** The certificate (PEM) of this machine's authority; undefined while there is none. */
   authority: () => { certificate: string; fingerprint: string } | undefined
@@ -47,11 +47,6 @@ export type GuestDoor = ReturnType<typeof createGuestDoor>
 export function createGuestDoor(deps: GuestDoorDeps) {
   const { originOf, machine, sendProblem } = deps
 
-  function knownBy(request: IncomingMessage, target: Target): KnownGuest | undefined {
-    const token = guestToken(request, target)
-    return token === undefined ? undefined : deps.guestOf(token, target.id, null)
-  }
-
   async function enter(request: IncomingMessage, response: ServerResponse, target: Target): Promise<void> {
     const origins = valuesOf(request, 'origin')
     const site = request.headers['sec-fetch-site'] ?? 'same-origin'
@@ -61,7 +56,7 @@ export function createGuestDoor(deps: GuestDoorDeps) {
       throw new AppError('UNSUPPORTED_MEDIA_TYPE')
     const input = parse(await readBody(request))
     const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '')
-    const entry = deps.enter(target.id, input, address, guestToken(request, target))
+    const entry = deps.enter(target.id, input, address, guestTokens(request, target))
     const { name, path } = guestCookie(target)
     const maxAge = Math.floor((entry.expiresAt - deps.now()) / 1_000)
     response.setHeader(
@@ -73,7 +68,7 @@ export function createGuestDoor(deps: GuestDoorDeps) {
 
   /** Answers how far the guest has come. */
   function doorbell(request: IncomingMessage, response: ServerResponse, target: Target): void {
-    const known = knownBy(request, target)
+    const known = knownBy(deps.guestOf, request, target)
     if (!known) throw new AppError('NOT_LET_IN')
     sendJson(response, { state: known.guest.state })
   }
@@ -97,7 +92,7 @@ export function createGuestDoor(deps: GuestDoorDeps) {
   /** Whether somebody who goes there is shown the first page, and is. */
   function visit(request: IncomingMessage, response: ServerResponse, target: Target): boolean {
     const home = `${workspacePath(target.id)}/`
-    const known = knownBy(request, target)
+    const known = knownBy(deps.guestOf, request, target)
     const isIn = known?.guest.state === 'IN'
     // The cookie is for what lies below; what follows the # goes along.
     if (target.path === '') return redirect(response, home)

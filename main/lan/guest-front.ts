@@ -3,7 +3,7 @@ import { AppError } from '../core/errors.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
 import { workspacePath } from '../gateway/address.ts'
 import type { Front, Target } from '../gateway/front.ts'
-import { cookieOf as valueOf } from '../gateway/headers.ts'
+import { cookiesOf } from '../gateway/headers.ts'
 import type { Page } from '../gateway/pages.ts'
 import { isForeign } from '../gateway/requests.ts'
 
@@ -32,12 +32,22 @@ export const guestCookie: Front['cookieOf'] = ({ id, port }) =>
     ? { name: COOKIE, path: `${workspacePath(id)}/` }
     : { name: `${COOKIE}-${id}-${port}`, path: '/' }
 
-/** The token in a request's cookie. A page of another origin, also one on the same machine, has none. */
-export function guestToken(
+/** The tokens in a request's cookies, one of which may be good. A page of another origin, also one on the same machine, has none. */
+export function guestTokens(request: IncomingMessage, target: Pick<Target, 'id' | 'port'>): string[] {
+  return isForeign(request) ? [] : cookiesOf(request.headers.cookie, guestCookie(target).name)
+}
+
+/** Who comes with a request, if it is a guest whose token is good there. */
+export function knownBy(
+  guestOf: GuestFrontDeps['guestOf'],
   request: IncomingMessage,
-  target: Pick<Target, 'id' | 'port'>,
-): string | undefined {
-  return isForeign(request) ? undefined : valueOf(request.headers.cookie, guestCookie(target).name)
+  { id, port }: Pick<Target, 'id' | 'port'>,
+): KnownGuest | undefined {
+  for (const token of guestTokens(request, { id, port })) {
+    const known = guestOf(token, id, port)
+    if (known) return known
+  }
+  return undefined
 }
 
 /** The way in for guests: they have a cookie, and nothing else counts. */
@@ -51,8 +61,7 @@ export function createGuestFront({ originOf, guestOf, issueCode, redeemCode }: G
     cookieOf: guestCookie,
 
     admit(request, target) {
-      const token = guestToken(request, target)
-      const known = token === undefined ? undefined : guestOf(token, target.id, target.port)
+      const known = knownBy(guestOf, request, target)
       if (known?.guest.state !== 'IN')
         throw new AppError('UNAUTHENTICATED', 'You are not let in', { hint: HINT })
       const { guest, share, row } = known
@@ -62,6 +71,8 @@ export function createGuestFront({ originOf, guestOf, issueCode, redeemCode }: G
     },
 
     isProgram: () => false,
+    // Strangers who try every port of this machine are not told of which workspace it is, nor where the rest is.
+    leadsBack: ({ headers }) => ['same-origin', 'same-site'].includes(String(headers['sec-fetch-site'])),
     issueCode: ({ visitor }, port) => issueCode(visitor.slice(PREFIX.length), port),
     redeem: (code, { id, port }) => (port === null ? undefined : redeemCode(code, id, port)),
     refusal,
@@ -69,11 +80,12 @@ export function createGuestFront({ originOf, guestOf, issueCode, redeemCode }: G
 }
 
 const HINT = 'Open the link that you were given.'
+const FIRST = 'Open the link that you were given first. In the editor behind it, “Ports” leads here.'
 
-function refusal({ code, message, hint }: AppError): Page {
+function refusal({ code, message, hint }: AppError, { port }: Target): Page {
   switch (code) {
     case 'UNAUTHENTICATED':
-      return { status: 401, title: 'You are not let in', text: HINT }
+      return { status: 401, title: 'You are not let in', text: port === null ? HINT : FIRST }
     case 'FORBIDDEN':
       return { status: 403, title: 'Not shared with you', text: `${message}. ${hint}` }
     default:

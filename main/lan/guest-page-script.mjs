@@ -6,7 +6,8 @@
 /** @import { Problem } from '../core/api.ts' */
 /** @import { Words } from './guest-page.ts' */
 
-// Before anything else: the secret leaves the address bar and the history, and is kept in this variable alone.
+// Before anything else: the secret leaves the address bar, and what going back would lead to. The browser's own record of
+// where it has been may keep the address as it was opened.
 const link = location.hash.slice(1)
 if (location.hash !== '') history.replaceState(null, '', location.pathname + location.search)
 // The link was pasted once more, into the address of this very page.

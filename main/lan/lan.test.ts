@@ -276,6 +276,23 @@ describe('what is wanted', () => {
     expect(lan.log.errors).toHaveLength(1)
   })
 
+  test('is closed when it ends, also when nobody can say where this machine is', async () => {
+    let away = false
+    const lan = startLan({
+      network: {
+        address: () => (away ? Promise.reject(new Error('EMFILE: /home/alice')) : Promise.resolve(HOME)),
+        names: () => [],
+      },
+    })
+    await lan.want({ id: A, ports: [3000] }, { id: B, ports: [] })
+    const [a, b] = [lan.facts(A), urlOf(lan, B)]
+    away = true
+    await lan.want({ id: B, ports: [] })
+    for (const url of [a.url!, a.ports[0]!.url]) expect(await refused(url)).toBe(true)
+    expect(await ask(b, caOf(lan))).toBe(`${B}/0`)
+    expect(lan.facts(B).problem).toBe('Something went wrong in Berth. Try again; the log has the details.')
+  })
+
   test('is served although its port could not be noted', async () => {
     const lan = startLan({
       keepPort() {
@@ -347,7 +364,9 @@ describe('L6: the network', () => {
       problem: '192.0.2.1 cannot be listened on (EADDRNOTAVAIL). Berth tries again.',
     })
     await lan.want({ id: A, ports: [3000] })
-    expect(lan.log.warnings).toHaveLength(2) // one each, and not again
+    // One each, and one for an address that is reached from anywhere; and not again.
+    expect(lan.log.warnings).toHaveLength(3)
+    expect(lan.log.warnings[0]).toMatchObject({ address: '192.0.2.1' })
     lan.state.addresses = [HOME]
     await lan.want({ id: A, ports: [3000] })
     expect(lan.facts(A).problem).toBeNull()
@@ -416,7 +435,16 @@ describe('the certificate', () => {
     })
     await again.want({ id: A, ports: [3000] })
     expect(again.facts(A)).toMatchObject({ url: null, ports: [], fingerprint: '' })
-    expect(again.facts(A).problem).toContain(`${key} may be read by others`)
+    expect(again.facts(A).problem).toMatch(/^The key of the certificate authority may be read by others\./)
+    // Where it is, is for the log: a workspace may belong to somebody else.
+    expect(again.facts(A).problem).not.toContain('/')
+    expect(again.log.warnings).toEqual([
+      expect.objectContaining({
+        err: expect.objectContaining({
+          cause: expect.objectContaining({ message: expect.stringContaining(key) as string }) as Error,
+        }) as Error,
+      }),
+    ])
     chmodSync(key, 0o600)
     await until('it is served by itself once that is put right', () => again.facts(A).url)
     expect(again.facts(A).problem).toBeNull()

@@ -2,7 +2,7 @@ import { AppError, errnoOf, toAppError } from '../core/errors.ts'
 import { workspacePath } from '../gateway/address.ts'
 import type { Authority, Issued } from './authority.ts'
 import { openListener, type Listener, type ListenerDeps } from './listener.ts'
-import type { Network } from './network.ts'
+import { isLocal, type Network } from './network.ts'
 
 /** How often the network and the certificate are looked at while anything is shared. */
 const POLL_MS = 2_000
@@ -57,6 +57,7 @@ export function createLan(deps: LanDeps) {
   /** Why a place, or a whole workspace, is not served. */
   let problems = new Map<string, string>()
   let told = new Map<string, string>()
+  let served: string | undefined
   let leaf: (Issued & { of: string }) | undefined
   let fingerprint = ''
   let timer: NodeJS.Timeout | undefined
@@ -98,12 +99,15 @@ export function createLan(deps: LanDeps) {
       if (problems.get(key) !== text) log.warn({ share: key, err: error }, 'a share cannot be served')
     }
     try {
-      const address = wanted.length === 0 ? undefined : await network.address()
       const keys = new Set(places.map(keyOf))
-      await close((key, one) => !keys.has(key) || one.address !== address)
+      await close((key) => !keys.has(key)) // at once, whatever is to be found out for the rest
+      const address = wanted.length === 0 ? undefined : await network.address()
+      await close((_, one) => one.address !== address)
       if (wanted.length > 0) await serve(places, address, meet)
     } catch (error) {
-      const { message, hint } = toAppError(error)
+      const known = toAppError(error)
+      // What nobody foresaw may name files of this machine.
+      const { message, hint } = known.code === 'INTERNAL' ? new AppError('INTERNAL') : known
       for (const id of ids) meet(id, `${message}. ${hint}`, error)
     }
     problems = met
@@ -122,6 +126,9 @@ export function createLan(deps: LanDeps) {
     meet: (key: string, text: string, error: unknown) => void,
   ): Promise<void> {
     if (address === undefined) throw new AppError('LAN_UNAVAILABLE')
+    if (address !== served && !isLocal(address))
+      log.warn({ address }, 'shares are served on a public address, and reachable from wherever that is')
+    served = address
     const certificate = await certificateFor(address)
     for (const place of places) {
       if (open.has(keyOf(place))) continue
@@ -129,7 +136,7 @@ export function createLan(deps: LanDeps) {
         const listener = await listen(place, address, certificate)
         open.set(keyOf(place), { ...place, address, listener })
       } catch (error) {
-        const why = errnoOf(error) ?? String(error)
+        const why = errnoOf(error) ?? 'see the log'
         meet(keyOf(place), `${address} cannot be listened on (${why}). Berth tries again.`, error)
       }
     }

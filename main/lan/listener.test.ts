@@ -393,7 +393,7 @@ describe('L1: what exists', () => {
 
 describe('E12: strangers', () => {
   test('have these limits', () => {
-    expect(LIMITS).toEqual({ total: 256, perAddress: 64, headMs: 10_000, headBytes: 16_384 })
+    expect(LIMITS).toEqual({ total: 256, perAddress: 64, headMs: 10_000, headBytes: 16_384, restMs: 1_000 })
   })
 
   test('with 500 slow connections keep nobody from a quick answer, and are all rid of in time', async () => {
@@ -439,6 +439,30 @@ describe('E12: strangers', () => {
     const dribble = setInterval(() => !isClosed(second) && second.write('x'), 50)
     onTestFinished(() => clearInterval(dribble))
     await until('both are closed', () => isClosed(first) && isClosed(second), { ms: 10_000 })
+  })
+
+  test('who were answered, and go on with a body, are rid of soon', async () => {
+    const { port, host } = await start({ limits: { restMs: 300 } }, (_, response) => void response.end('no'))
+    const post = (path: string): string =>
+      `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1000000\r\n\r\nx`
+    const sockets = [await tls(port), await tls(port), await tcp(port)]
+    const answers = sockets.map((socket) => once(socket, 'data'))
+    for (const [n, path] of [PAGE, '/elsewhere', PAGE].entries()) sockets[n]!.write(post(path))
+    for (const answer of answers) expect(String((await answer)[0])).toMatch(/^HTTP\/1\.1 (200|404) /)
+    closing(sockets)
+    const dribble = setInterval(() => {
+      for (const socket of sockets) if (!isClosed(socket)) socket.write('x')
+    }, 50)
+    onTestFinished(() => clearInterval(dribble))
+    await until('all are closed', () => sockets.every(isClosed), { ms: 10_000 })
+    // Who has said it all may ask again.
+    const socket = await tls(port)
+    for (let n = 0; n < 2; n++) {
+      socket.write(`GET ${PAGE} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+      await once(socket, 'data')
+      await new Promise((resolve) => setTimeout(resolve, 400))
+    }
+    expect(isClosed(socket)).toBe(false)
   })
 
   test('have so many connections and no more, from one address and in all', async () => {

@@ -24,6 +24,8 @@ export const LIMITS = {
   /** For the first byte, for the TLS handshake, and for the head of each request. */
   headMs: 10_000,
   headBytes: 16 * 1_024,
+  /** For the rest of a body, after the answer. */
+  restMs: 1_000,
 }
 
 /** The first byte of a TLS connection: a handshake record. No HTTP request begins so. */
@@ -99,6 +101,7 @@ export async function openListener(deps: ListenerDeps, port: number): Promise<Li
   function answer(server: Server, how: ListenerDeps['request']): void {
     server.on('request', (request, response) => {
       response.on('error', () => response.destroy())
+      response.on('finish', () => hurry(request))
       try {
         how(request, response, targetOf(request))
       } catch (error) {
@@ -118,6 +121,16 @@ export async function openListener(deps: ListenerDeps, port: number): Promise<Li
     })
     // Node watches over slow heads from here on; neither server ever listens by itself.
     server.emit('listening')
+  }
+
+  /** Who was answered, and goes on with a body that nobody waits for, holds no connection by it for long. */
+  function hurry(request: IncomingMessage): void {
+    if (request.complete) return
+    const { socket } = request
+    const end = setTimeout(() => {
+      if (!request.complete) socket.destroy()
+    }, limits.restMs)
+    socket.once('close', () => clearTimeout(end))
   }
 
   answer(secure, (request, response, target) => {

@@ -1,5 +1,6 @@
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os'
-import { expect, test } from 'vitest'
+import { Socket } from 'node:dgram'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createNetwork, type NetworkDeps } from './network.ts'
 
 type Interfaces = Record<string, [address: string, internal?: boolean][]>
@@ -90,6 +91,16 @@ test.each([
   ['a_b', []],
 ])('a machine called %j is called %j', (hostname, names) => {
   expect(network(LO, undefined, { hostname: () => hostname }).names()).toEqual(names)
+})
+
+test('a system that knows no way out is no reason to fail', async () => {
+  const connect = vi.spyOn(Socket.prototype, 'connect').mockImplementation((_, ...rest) => {
+    ;(rest.at(-1) as (error: Error) => void)(new Error('connect ENETUNREACH'))
+  })
+  onTestFinished(() => connect.mockRestore())
+  const here = createNetwork({ interfaces: () => asSystem({ ...LO, ...WIFI }) })
+  expect(await here.address()).toBe('192.168.7.9')
+  expect(connect).toHaveBeenCalledOnce()
 })
 
 test('its addresses are those beyond loopback', () => {

@@ -22,6 +22,9 @@ lan.addSubnet('172.16.0.0', 12)
 lan.addSubnet('192.168.0.0', 16)
 lan.addSubnet('169.254.0.0', 16)
 
+/** Whether an address is one of a local network, or of this machine alone. */
+export const isLocal = (address: string): boolean => lan.check(address) || address.startsWith('127.')
+
 /** This machine as its neighbours see it, at the moment of asking. */
 export function createNetwork({
   fixed,
@@ -72,6 +75,7 @@ function wayOut(): Promise<string | undefined> {
       resolve(address)
     }
     socket.once('error', () => answer())
-    socket.connect(9, '192.0.2.1', () => answer(socket.address().address))
+    // Without a way out it is called with the error, and there is no address to ask for.
+    socket.connect(9, '192.0.2.1', (error?: Error) => answer(error ? undefined : socket.address().address))
   })
 }

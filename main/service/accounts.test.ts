@@ -18,6 +18,7 @@ let workspaces: WorkspaceTable
 let sessions: Sessions
 let accounts: Accounts
 let now: number
+let monotonic: number
 let ended: string[]
 /** What is done in the middle of the next hashing. */
 let meanwhile: (() => void) | undefined
@@ -27,6 +28,7 @@ beforeEach(() => {
   table = createAccountTable(db)
   workspaces = createWorkspaceTable(db)
   now = 1_000_000
+  monotonic = 0
   ended = []
   meanwhile = undefined
   sessions = createSessions({
@@ -52,6 +54,7 @@ beforeEach(() => {
     owner: ALICE,
     newId: () => idOf(++ids),
     now: () => now,
+    monotonic: () => monotonic,
   })
 })
 
@@ -158,6 +161,58 @@ describe('a password', () => {
     expect(ended).toHaveLength(2)
   })
 
+  test('of one’s own leaves the windows of workspaces that the installation’s token opened', async () => {
+    const enter = (parentId: string | null, port: number | null = null): string => {
+      const code = sessions.issueCode({ userId: ALICE.id, parentId, workspaceId: idOf(1), port })
+      return sessions.redeem(code, idOf(1), port)!.token
+    }
+    const window = enter(null)
+    const port = enter(sessions.visitor(window, idOf(1), null)!.sessionId, 3000)
+    const [mine, other] = [as(ALICE), as(ALICE)]
+    const tab = enter(other.sessionId)
+    const tabId = sessions.visitor(tab, idOf(1), null)!.sessionId
+    await accounts.change(mine, ALICE.id, { password: GOOD })
+    expect(ended.sort()).toEqual([other.sessionId, tabId].sort())
+    expect([sessions.visitor(window, idOf(1), null), sessions.visitor(port, idOf(1), 3000)]).not.toContain(
+      undefined,
+    )
+  })
+
+  describe('of the desktop’s own user is over once all secrets are made anew', () => {
+    const rotate = (): void => {
+      let kept = 'token'
+      sessions.rotate({ read: () => kept, write: (token) => void (kept = token) })
+    }
+
+    test('so that whoever had the token signs in no more', async () => {
+      await accounts.change(sessions.bearer('token')!, ALICE.id, { password: GOOD })
+      const { id } = await carol()
+      rotate()
+      expect(await codeOf(accounts.signIn('alice', GOOD))).toBe('WRONG_PASSWORD')
+      expect(accounts.list(ALICE)[0]).toMatchObject({ has_password: false })
+      expect((await accounts.signIn('carol', GOOD)).userId, 'others keep theirs').toBe(id)
+    })
+
+    test('also when it is being set meanwhile', async () => {
+      meanwhile = rotate
+      const changing = accounts.change(sessions.bearer('token')!, ALICE.id, { password: GOOD })
+      const waiting = accounts.change(sessions.bearer('token')!, ALICE.id, { password: GOOD })
+      expect(await Promise.all([codeOf(changing), codeOf(waiting)])).toEqual([
+        'UNAUTHENTICATED',
+        'UNAUTHENTICATED',
+      ])
+      expect(accounts.list(ALICE)[0]).toMatchObject({ has_password: false })
+    })
+
+    test('also when somebody is signing in with it', async () => {
+      await accounts.change(as(ALICE), ALICE.id, { password: GOOD })
+      const signing = codeOf(accounts.signIn('alice', GOOD))
+      await Promise.resolve()
+      rotate()
+      expect(await signing).toBe('WRONG_PASSWORD')
+    })
+  })
+
   test('that is said to change another cannot be guessed', async () => {
     const { id, name } = await carol()
     const her = as({ id, name })
@@ -204,9 +259,11 @@ describe('signing in', () => {
         message: 'Too many failed tries: wait 15 minutes',
         retryAfterSeconds: 900,
       })
-    now += 15 * MINUTE - 1
+    now += 1_000 * MINUTE // somebody sets the clock
+    monotonic += 15 * MINUTE - 1
     expect(await codeOf(accounts.signIn('carol', GOOD))).toBe('TOO_MANY_TRIES')
-    now += 1
+    now = 0
+    monotonic += 1
     expect(await codeOf(accounts.signIn('carol', GOOD))).toBe('OK')
   })
 
@@ -227,6 +284,18 @@ describe('signing in', () => {
       await fail('carol', 4)
       expect(await codeOf(accounts.signIn('carol', GOOD))).toBe('OK')
     }
+  })
+
+  test('is tried anew once the desktop’s own user has set a password, and by an account that is new', async () => {
+    await fail('carol', 5)
+    const { id } = await carol()
+    expect(await codeOf(accounts.signIn('carol', GOOD))).toBe('OK')
+    await fail('carol', 5)
+    await accounts.change(as(ALICE), id, { name: 'Caroline' })
+    await accounts.change(as(ALICE), id, { name: 'Carol' })
+    expect(await codeOf(accounts.signIn('carol', GOOD))).toBe('TOO_MANY_TRIES')
+    await accounts.change(as(ALICE), id, { password: 'another one' })
+    expect(await codeOf(accounts.signIn('carol', 'another one'))).toBe('OK')
   })
 
   test('gives who asks much at once no more tries', async () => {

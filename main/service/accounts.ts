@@ -14,21 +14,24 @@ const MAX_IN_ALL = 30
 export interface AccountsDeps {
   table: AccountTable
   workspaces: Pick<WorkspaceTable, 'living'>
-  sessions: Pick<Sessions, 'beginFor' | 'endAll'>
+  sessions: Pick<Sessions, 'beginFor' | 'endAll' | 'endOthers' | 'rotations'>
   passwords: Passwords
   /** The desktop's own user, who keeps the accounts. */
   owner: User
   newId: () => string
   now: () => number
+  /** Milliseconds of a clock that nobody sets. */
+  monotonic: () => number
 }
 
 export type Accounts = ReturnType<typeof createAccounts>
 
 /** The people of this machine: who they are, and how they sign in with a password. */
 export function createAccounts(deps: AccountsDeps) {
-  const { table, sessions, passwords, owner, now } = deps
-  const ofName = createLimiter({ max: MAX_OF_NAME, windowMs: WINDOW_MS, now })
-  const inAll = createLimiter({ max: MAX_IN_ALL, windowMs: WINDOW_MS, now })
+  const { table, sessions, passwords, owner } = deps
+  const [windowMs, clock] = [WINDOW_MS, deps.monotonic]
+  const ofName = createLimiter({ max: MAX_OF_NAME, windowMs, now: clock })
+  const inAll = createLimiter({ max: MAX_IN_ALL, windowMs, now: clock })
   let last: Promise<unknown> = Promise.resolve()
 
   /** One password after the other: who asks much at once gets no more tries, and none is right that is being changed. */
@@ -64,7 +67,9 @@ export function createAccounts(deps: AccountsDeps) {
     inAll.check('')
     const account = named(name)
     const isRight = await passwords.verify(password, account?.passwordHash ?? null)
-    if (!account || !isRight) {
+    // It may be over by now.
+    const now = table.accounts().find(({ id }) => id === account?.id)
+    if (!account || !isRight || now?.passwordHash !== account.passwordHash) {
       ofName.fail(key)
       inAll.fail('')
       throw new AppError('WRONG_PASSWORD')
@@ -103,18 +108,21 @@ export function createAccounts(deps: AccountsDeps) {
       requireFree(name)
       const passwordHash = await passwords.hash(password)
       requireFree(name)
-      const account = { id: deps.newId(), name: name.normalize('NFC'), passwordHash, createdAt: now() }
+      const account = { id: deps.newId(), name: name.normalize('NFC'), passwordHash, createdAt: deps.now() }
       table.addAccount(account)
+      ofName.forget(folded(name))
       return view(account)
     },
 
     /**
      * The keeper changes everybody's name and password, the others their own password, by the one they have.
-     * Another password ends all sessions of the account but the one that asks.
-     * @throws {AppError} FORBIDDEN, NOT_FOUND, NAME_TAKEN, WRONG_PASSWORD, TOO_MANY_TRIES
+     * Another password ends all sessions of the account but the one that asks, and lets its name try again.
+     * @throws {AppError} FORBIDDEN, NOT_FOUND, NAME_TAKEN, WRONG_PASSWORD, TOO_MANY_TRIES; UNAUTHENTICATED when all
+     * secrets were made anew meanwhile
      */
-    change: (by: Principal, id: string, change: api.PatchAccount): Promise<api.Account> =>
-      inTurn(async () => {
+    change(by: Principal, id: string, change: api.PatchAccount): Promise<api.Account> {
+      const rotations = sessions.rotations()
+      return inTurn(async () => {
         const { name, password, current_password: current } = change
         if (!isKeeper(by.user) && id !== by.user.id) throw forbidden('This is the account of somebody else')
         if (!isKeeper(by.user) && name !== undefined) requireKeeper(by.user)
@@ -124,14 +132,20 @@ export function createAccounts(deps: AccountsDeps) {
           await verify(account.name, current ?? '')
         const passwordHash = password === undefined ? undefined : await passwords.hash(password)
         find(id) // may be gone by now
+        if (sessions.rotations() !== rotations) throw new AppError('UNAUTHENTICATED')
         if (name !== undefined) requireFree(name, id)
         table.changeAccount(id, {
           ...(name !== undefined && { name: name.normalize('NFC') }),
           ...(passwordHash !== undefined && { passwordHash }),
         })
-        if (passwordHash !== undefined) sessions.endAll(id, by.sessionId)
+        if (passwordHash !== undefined) {
+          if (id === by.user.id) sessions.endOthers(by)
+          else sessions.endAll(id)
+          ofName.forget(folded(find(id).name))
+        }
         return view(find(id))
-      }),
+      })
+    },
 
     /** Never one that has anything left, nor the desktop's own. @throws {AppError} FORBIDDEN, NOT_FOUND, ACCOUNT_IN_USE */
     remove(by: User, id: string): void {

@@ -5,7 +5,7 @@ const MAX_KEYS = 10_000
 
 export type Limiter = ReturnType<typeof createLimiter>
 
-/** Counts failures by key, in memory: after `max` of them within `windowMs` the key has to wait. */
+/** Counts failures by key, in memory: after `max` of them within `windowMs` the key has to wait. `now`: of a clock that nobody sets. */
 export function createLimiter({ max, windowMs, now }: { max: number; windowMs: number; now: () => number }) {
   /** When each has failed, the latest last; keys in the order of their last failure. */
   const failures = new Map<string, number[]>()

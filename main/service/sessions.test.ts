@@ -3,7 +3,7 @@ import { createAccountTable, type AccountTable } from '../db/accounts.ts'
 import type { Db } from '../db/open.ts'
 import { memoryDb } from '../testing/plane.ts'
 import { ALICE, BOB, idOf } from '../testing/rows.ts'
-import { PRINTED_CODE_MS, createSessions, type Scope, type Sessions } from './sessions.ts'
+import { PRINTED_CODE_MS, createSessions, type Scope, type Sessions, type TokenFile } from './sessions.ts'
 
 const TOKEN = 'the-token-of-this-installation'
 const MINUTE = 60_000
@@ -22,14 +22,18 @@ beforeEach(() => {
   now = 1_000
   ended = []
   accounts = createAccountTable(db)
-  sessions = createSessions({
+  sessions = start()
+})
+
+/** What a start of Berth makes of the database. */
+const start = (): Sessions =>
+  createSessions({
     accounts,
     owner: ALICE,
     token: TOKEN,
     now: () => now,
     onEnd: (ids) => void ended.push(...ids),
   })
-})
 
 const api = (userId = ALICE.id): Scope => ({ userId, parentId: null, workspaceId: null, port: null })
 const pages = (workspaceId = ID, parentId: string | null = null, port: number | null = null): Scope => ({
@@ -57,6 +61,12 @@ const isGood = ({ bearer, cookie, portCookie }: Family) => [
   sessions.visitor(portCookie, ID, 3000) !== undefined,
 ]
 const code = (code: string) => expect.objectContaining({ code }) as Error
+/** A file with the token, in memory. */
+function tokenFile(): TokenFile {
+  let kept = TOKEN
+  return { read: () => kept, write: (token) => void (kept = token) }
+}
+const passwords = () => accounts.accounts().map(({ passwordHash }) => passwordHash)
 const count = (): number => db.prepare('SELECT count(*) FROM sessions').pluck().get() as number
 
 describe('a code', () => {
@@ -117,6 +127,14 @@ describe('a code', () => {
   test('that the installation’s token made is in no session', () => {
     const cookie = begin(pages(ID, 'token'))
     expect(sessions.visitor(cookie, ID, null)?.user).toEqual(ALICE)
+  })
+
+  test('is one of a thousand of its user: another one takes the place of the oldest', () => {
+    const bobs = sessions.issueCode(api(BOB.id))
+    const issued = Array.from({ length: 1_001 }, () => sessions.issueCode(pages()))
+    expect(sessions.redeem(issued[0]!, ID, null)).toBeUndefined()
+    for (const code of [issued[1]!, issued[1_000]!]) expect(sessions.redeem(code, ID, null)).toBeDefined()
+    expect(sessions.redeem(bobs, null, null)).toBeDefined()
   })
 
   test('is never the same twice, nor is a session, and each has 256 bits', () => {
@@ -244,7 +262,7 @@ describe('a session', () => {
   test('of a user ends with the others, but for the one that asks and what was entered from it', () => {
     const [mine, other] = [family(), family()]
     const bobs = begin(api(BOB.id))
-    sessions.endAll(ALICE.id, mine.sessionId)
+    sessions.endOthers({ user: ALICE, sessionId: mine.sessionId })
     expect(isGood(mine)).toEqual([true, true, true])
     expect(isGood(other)).toEqual([false, false, false])
     expect(sessions.bearer(bobs)).toBeDefined()
@@ -252,6 +270,17 @@ describe('a session', () => {
     expect(isGood(mine)).toEqual([false, false, false])
     expect(ended).toHaveLength(6)
     expect(sessions.bearer(bobs)).toBeDefined()
+  })
+
+  test('of a workspace is one of a thousand of its user: another one ends the oldest', () => {
+    const [mine, bobs] = [family(), begin(api(BOB.id))]
+    const issued = Array.from({ length: 998 }, () => begin(pages()))
+    expect(ended).toEqual([])
+    const last = begin(pages(ID, null, 3000))
+    expect(isGood(mine), 'the port was entered from the editor').toEqual([true, false, false])
+    expect(ended.sort()).toEqual([mine.editorId, mine.portId].sort())
+    for (const token of issued) expect(sessions.visitor(token, ID, null)).toBeDefined()
+    expect([sessions.visitor(last, ID, 3000), sessions.bearer(bobs)]).not.toContain(undefined)
   })
 })
 
@@ -282,17 +311,37 @@ describe('renewing', () => {
     expect(renew(token)).not.toBe(token)
   })
 
-  test('works again with the old token within its minute: the answer may have been lost', () => {
+  test('answers the same again to the old token within its minute: another window may have it', () => {
+    const { bearer } = family()
+    now += MINUTE
+    const token = renew(bearer)
+    now += MINUTE - 1
+    expect(renew(bearer)).toBe(token)
+    now += 1
+    expect(() => renew(bearer)).toThrow(code('UNAUTHENTICATED'))
+    expect(sessions.bearer(token)).toBeDefined()
+  })
+
+  test('works again with the old token within its minute, when Berth was started anew meanwhile', () => {
     const { bearer } = family()
     now += MINUTE
     const lost = renew(bearer)
+    sessions = start()
     const token = renew(bearer)
+    expect(token).not.toBe(lost)
     expect([bearer, lost, token].map((token) => sessions.bearer(token) !== undefined)).toEqual([
       false,
       true,
       true,
     ])
-    expect(() => renew(bearer)).toThrow(code('UNAUTHENTICATED'))
+  })
+
+  test('answers the token of a session that is over to nobody', () => {
+    const all = family()
+    now += MINUTE
+    renew(all.bearer)
+    sessions.signOut(all.sessionId)
+    expect(() => renew(all.bearer)).toThrow(code('UNAUTHENTICATED'))
   })
 
   test('what is over, or is no session of the API, is refused', () => {
@@ -365,7 +414,12 @@ describe('the installation’s token', () => {
   test('that is replaced is over, with every session and every code', () => {
     const [mine, bobs] = [family(), begin(api(BOB.id))]
     const codes = [sessions.issueCode(api()), sessions.issueCode(pages(ID, mine.sessionId))]
-    sessions.rotate('another-token')
+    accounts.changeAccount(ALICE.id, { passwordHash: 'hash' })
+    accounts.changeAccount(BOB.id, { passwordHash: 'hash' })
+    const file = tokenFile()
+    const issued = sessions.rotate(file)
+    const token = file.read()
+    expect(Buffer.from(token, 'base64url')).toHaveLength(32)
     expect(isGood(mine)).toEqual([false, false, false])
     expect(sessions.bearer(bobs)).toBeUndefined()
     expect([sessions.bearer(TOKEN), sessions.signIn(TOKEN)]).toEqual([undefined, undefined])
@@ -373,8 +427,75 @@ describe('the installation’s token', () => {
     expect(sessions.redeem(codes[1]!, ID, null)).toBeUndefined()
     expect(ended).toHaveLength(5)
     expect(ended).toContain('token')
-    expect(sessions.bearer('another-token')).toEqual({ user: ALICE, sessionId: 'token' })
-    expect(sessions.signIn('another-token')).toBeDefined()
+    expect(sessions.bearer(token)).toEqual({ user: ALICE, sessionId: 'token' })
+    expect(sessions.signIn(token)).toBeDefined()
+    expect(sessions.bearer(issued.token)?.user).toEqual(ALICE)
+    expect(passwords(), 'of the desktop’s own user, and not of the others').toEqual([null, 'hash'])
+  })
+
+  describe('that cannot be replaced is good, and nothing is over', () => {
+    const broken = (): never => {
+      throw new Error('broken')
+    }
+    /** The commit that follows fails. */
+    function breakCommit(): void {
+      db.pragma('defer_foreign_keys = ON')
+      db.exec("UPDATE sessions SET user_id = 'nobody'")
+    }
+    test.each<[string, (kept: TokenFile) => TokenFile]>([
+      ['when its file cannot be read', (kept) => ({ ...kept, read: broken })],
+      ['when its file cannot be written', (kept) => ({ ...kept, write: broken })],
+      [
+        'when its file was written, and that is not certain',
+        (kept) => ({
+          ...kept,
+          write(token) {
+            kept.write(token)
+            if (token !== TOKEN) broken()
+          },
+        }),
+      ],
+      [
+        'when its file was written, and the database is not',
+        (kept) => ({
+          ...kept,
+          write(token) {
+            kept.write(token)
+            if (token !== TOKEN) breakCommit()
+          },
+        }),
+      ],
+    ])('%s', (_, breaking) => {
+      const mine = family()
+      accounts.changeAccount(ALICE.id, { passwordHash: 'hash' })
+      const codes = [sessions.issueCode(api()), sessions.issueCode(pages(ID, mine.sessionId))]
+      const file = tokenFile()
+      expect(() => sessions.rotate(breaking(file))).toThrow()
+      expect(file.read()).toBe(TOKEN)
+      expect(isGood(mine)).toEqual([true, true, true])
+      expect(sessions.bearer(TOKEN)).toBeDefined()
+      expect([ended, count(), passwords()[0], sessions.rotations()]).toEqual([[], 3, 'hash', 0])
+      expect([sessions.redeem(codes[0]!, null, null), sessions.redeem(codes[1]!, ID, null)]).not.toContain(
+        undefined,
+      )
+    })
+  })
+
+  test('is what its file holds, also when the old one cannot be put back; who came with that is cut off', () => {
+    const mine = family()
+    const file = tokenFile()
+    const once = {
+      ...file,
+      write(token: string) {
+        if (token === TOKEN) throw new Error('broken')
+        file.write(token)
+        throw new Error('broken')
+      },
+    }
+    expect(() => sessions.rotate(once)).toThrow('broken')
+    expect([sessions.bearer(TOKEN), sessions.bearer(file.read())?.user]).toEqual([undefined, ALICE])
+    expect(ended).toEqual(['token'])
+    expect(isGood(mine)).toEqual([true, true, true])
   })
 })
 

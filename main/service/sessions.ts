@@ -15,6 +15,8 @@ const COOKIE_MS = DAY
 /** That a session is used is written at most so often. */
 const SEEN_MS = MINUTE
 const CODE_MS = MINUTE
+/** Of each user: codes, and sessions of workspaces, beyond which the oldest goes. */
+const MAX_OF_USER = 1_000
 /** A code printed for a person to follow by hand. */
 export const PRINTED_CODE_MS = 60 * MINUTE
 
@@ -22,6 +24,7 @@ export const PRINTED_CODE_MS = 60 * MINUTE
 export const TOKEN_SESSION = 'token'
 
 const hash = (secret: string): Buffer => createHash('sha256').update(secret).digest()
+const ofApi = (userId: string): Scope => ({ userId, parentId: null, workspaceId: null, port: null })
 const newSecret = (): string => randomBytes(32).toString('base64url')
 
 /** What a code or session is good for: the API, or the pages of one workspace, or the server on a port inside it. */
@@ -47,6 +50,13 @@ export interface Issued {
   readonly userId: string
 }
 
+/** Where the installation's token is kept. */
+export interface TokenFile {
+  read: () => string
+  /** Whole or not at all. */
+  write: (token: string) => void
+}
+
 export type Sessions = ReturnType<typeof createSessions>
 
 /**
@@ -64,7 +74,10 @@ export function createSessions(deps: {
 }) {
   const { accounts, owner, now } = deps
   let tokenHash = hash(deps.token)
+  let rotations = 0
   const codes = new Map<string, { scope: Scope; expiresAt: number }>()
+  /** The newest token of a session, by its id, while the one before is good too. */
+  const newest = new Map<string, { token: string; until: number }>()
 
   const isToken = (hashed: Buffer): boolean => timingSafeEqual(hashed, tokenHash)
 
@@ -89,15 +102,22 @@ export function createSessions(deps: {
     return user && { user, sessionId: session.id }
   }
 
-  function begin({ userId, parentId, workspaceId, port }: Scope): Issued | undefined {
-    const at = now()
+  /** A session that nobody has yet. */
+  function make(scope: Scope, until = Infinity): { session: Session; hashed: Buffer; issued: Issued } {
+    const [at, token] = [now(), newSecret()]
+    const expiresAt = Math.min(at + SESSION_MS, until)
+    const session = { id: randomUUID(), ...scope, createdAt: at, renewedAt: at, seenAt: at, expiresAt }
+    return { session, hashed: hash(token), issued: { token, expiresAt, userId: scope.userId } }
+  }
+
+  function begin(scope: Scope): Issued | undefined {
+    const { userId, parentId, workspaceId } = scope
     const parent = parentId === null ? undefined : accounts.sessionById(parentId)
     if ((parentId !== null && parent?.userId !== userId) || !accounts.user(userId)) return undefined
-    const expiresAt = Math.min(at + SESSION_MS, parent?.expiresAt ?? Infinity)
-    const [id, token] = [randomUUID(), newSecret()]
-    const times = { createdAt: at, renewedAt: at, seenAt: at, expiresAt }
-    accounts.addSession(hash(token), { id, userId, parentId, workspaceId, port, ...times })
-    return { token, expiresAt, userId }
+    const { session, hashed, issued } = make(scope, parent?.expiresAt)
+    accounts.addSession(hashed, session)
+    if (workspaceId !== null) ended(accounts.removeOldestSessions(userId, MAX_OF_USER))
+    return issued
   }
 
   function renewed({ id, expiresAt, userId }: Session): Issued {
@@ -107,6 +127,7 @@ export function createSessions(deps: {
   }
 
   function ended(ids: string[]): void {
+    for (const id of ids) newest.delete(id)
     if (ids.length > 0) deps.onEnd(ids)
   }
 
@@ -126,9 +147,26 @@ export function createSessions(deps: {
 
   /** A new session of the API for this user. @throws {AppError} UNAUTHENTICATED when there is none. */
   function beginFor(userId: string): Issued {
-    const issued = begin({ userId, parentId: null, workspaceId: null, port: null })
+    const issued = begin(ofApi(userId))
     if (!issued) throw new AppError('UNAUTHENTICATED')
     return issued
+  }
+
+  /** After new secrets came to nothing: the token until now is put back, and whatever is in the file counts. */
+  function putBack(file: TokenFile, was: string): void {
+    try {
+      if (file.read() !== was) file.write(was)
+    } catch {
+      // then another is in it
+    }
+    try {
+      const kept = hash(file.read())
+      if (isToken(kept)) return
+      tokenHash = kept
+      ended([TOKEN_SESSION])
+    } catch {
+      // nobody can tell what is in it
+    }
   }
 
   return {
@@ -154,6 +192,8 @@ export function createSessions(deps: {
     /** Makes a code that is good for one `redeem`, within `ms`. */
     issueCode(scope: Scope, ms = CODE_MS): string {
       for (const [key, code] of codes) if (code.expiresAt <= now()) codes.delete(key)
+      const theirs = [...codes].filter(([, code]) => code.scope.userId === scope.userId)
+      if (theirs.length >= MAX_OF_USER) codes.delete(theirs[0]![0])
       const code = newSecret()
       const parentId = scope.parentId === TOKEN_SESSION ? null : scope.parentId
       codes.set(hash(code).toString('hex'), { scope: { ...scope, parentId }, expiresAt: now() + ms })
@@ -179,8 +219,9 @@ export function createSessions(deps: {
     beginFor,
 
     /**
-     * Another token for a session of the API; the one until now is good for a minute more. One that is new itself stays,
-     * so that windows that begin together keep each other's. The installation's token begins a session.
+     * Another token for a session of the API; the one until now is good for a minute more, and is given the same other
+     * one again. One that is new itself stays. So windows that begin together have the same, whoever is answered first.
+     * The installation's token begins a session.
      * @throws {AppError} UNAUTHENTICATED
      */
     renew(token: string): Issued {
@@ -188,8 +229,15 @@ export function createSessions(deps: {
       if (isToken(hashed)) return beginFor(owner.id)
       const session = sessionOf(hashed)
       if (session?.workspaceId !== null) throw new AppError('UNAUTHENTICATED')
-      const isNew = session.isNewest && now() - session.renewedAt < OVERLAP_MS
-      return isNew ? { token, expiresAt: session.expiresAt, userId: session.userId } : renewed(session)
+      const at = now()
+      for (const [id, { until }] of newest) if (until <= at) newest.delete(id)
+      const { id, userId, expiresAt } = session
+      if (session.isNewest && at - session.renewedAt < OVERLAP_MS) return { token, expiresAt, userId }
+      const known = session.isNewest ? undefined : newest.get(id)
+      if (known) return { token: known.token, expiresAt, userId }
+      const issued = renewed(session)
+      newest.set(id, { token: issued.token, until: at + OVERLAP_MS })
+      return issued
     },
 
     /** Ends a session and all that was entered from it. The installation's token ends with nothing but `rotate`. */
@@ -197,9 +245,17 @@ export function createSessions(deps: {
       ended(accounts.removeSession(sessionId))
     },
 
-    /** Ends all sessions of a user but one, and but what was entered from that. */
-    endAll(userId: string, but = ''): void {
-      ended(accounts.removeSessionsOf(userId, but))
+    /** Ends all sessions of a user. */
+    endAll(userId: string): void {
+      ended(accounts.removeSessionsOf(userId))
+    },
+
+    /**
+     * Ends all sessions of who asks but the one that asks, and but the windows of workspaces that the installation's
+     * token opened; what was entered from these stays too.
+     */
+    endOthers({ user, sessionId }: Principal): void {
+      ended(accounts.removeOtherSessionsOf(user.id, sessionId))
     },
 
     /** Ends what has expired. A session that is `inUse` (it has open connections) is not idle. */
@@ -209,12 +265,30 @@ export function createSessions(deps: {
       ended(accounts.removeStaleSessions(at, at - IDLE_MS))
     },
 
-    /** The installation has another token: the old one, all codes and all sessions are over. */
-    rotate(token: string): void {
+    /**
+     * The installation gets another token: the one until now, all codes, all sessions and the password of the desktop's
+     * own user are over, and one session begins. When this throws, all of them are as before.
+     */
+    rotate(file: TokenFile): Issued {
+      const was = file.read()
+      const token = newSecret()
+      const { session, hashed, issued } = make(ofApi(owner.id))
+      let over: string[]
+      try {
+        over = accounts.beginAnew(hashed, session, () => file.write(token))
+      } catch (error) {
+        putBack(file, was)
+        throw error
+      }
+      rotations++
       tokenHash = hash(token)
       codes.clear()
-      ended([...accounts.removeAllSessions(), TOKEN_SESSION])
+      ended([...over, TOKEN_SESSION])
+      return issued
     },
+
+    /** How often that happened: who asked before is nobody any more. */
+    rotations: () => rotations,
 
     user: (id: string): User | undefined => accounts.user(id),
   }

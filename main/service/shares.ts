@@ -23,8 +23,13 @@ const MAX_RINGS_PER_ADDRESS = 5
 const MAX_CODES = 1_000
 const MAX_NAME = 60
 
-/** Controls, line ends, and what turns the direction of a line: a name that has them may be read as something else. */
-const UNREADABLE = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u
+/**
+ * Controls, line ends, what turns the direction of a line, and what nobody sees: a name that has them may be read as
+ * something else. What joins or parts signs in some scripts and in emoji stays.
+ */
+const UNREADABLE = /[\p{Cc}\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/u
+/** What there is something to see of; a blank of Braille is no such thing. */
+const VISIBLE = /(?![\p{Default_Ignorable_Code_Point}\u2800])[\p{L}\p{N}\p{S}\p{P}]/u
 
 const hash = (secret: string): Buffer => createHash('sha256').update(secret).digest()
 const newSecret = (): string => randomBytes(32).toString('base64url')
@@ -50,8 +55,8 @@ export interface SharesDeps {
   facts: (workspaceId: string) => Omit<Sharing, 'shares'>
   /** How many connections a visitor has. */
   connections: (visitor: string) => number
-  /** Entries that failed: of one address, and of all together. */
-  tries: { perAddress: Tries; inAll: Tries }
+  /** What failed of one address: wrong links, and rings that were denied. */
+  tries: Tries
   /** These guests may be here no more: their connections end. */
   onOut: (guestIds: readonly string[]) => void
   /** Has the listeners on the local network follow what `wanted` says. */
@@ -196,27 +201,25 @@ export function createShares(deps: SharesDeps) {
     }
   }
 
-  /** The share that a link is of. @throws {AppError} SHARE_OVER, TOO_MANY_TRIES */
+  /** The share that a link is of; one that is good is so for everybody. @throws {AppError} SHARE_OVER, TOO_MANY_TRIES */
   function shareOf(
     workspaceId: string,
     link: string,
     address: string,
   ): { share: ShareRow; row: WorkspaceRow } {
-    const { perAddress, inAll } = deps.tries
-    perAddress.check(address)
-    inAll.check('')
     const hashed = hash(link)
     const [id] = table.links(workspaceId).flatMap((one) => (timingSafeEqual(one.hash, hashed) ? one.id : []))
     const share = id === undefined ? undefined : table.share(id)
     const row = share && rowOf(share)
     if (row) return { share, row }
-    perAddress.fail(address)
-    inAll.fail('')
+    deps.tries.check(address)
+    deps.tries.fail(address)
     throw new AppError('SHARE_OVER')
   }
 
   /** @throws {AppError} TOO_MANY_TRIES */
   function checkRings(workspaceId: string, address: string): void {
+    deps.tries.check(ringsOf(address))
     const ringing = table.guests().filter(({ state }) => state === 'RINGING')
     const here = ringing.filter(({ shareId }) => table.share(shareId)?.workspaceId === workspaceId)
     if (
@@ -228,6 +231,18 @@ export function createShares(deps: SharesDeps) {
       hint: 'Try again in a minute.',
       retryAfterSeconds: 60,
     })
+  }
+
+  /** Who was away the longest makes room where there is none. @throws {AppError} NOT_NOW when all are here. */
+  function makeRoom({ id }: ShareRow): void {
+    const guests = table.guests(id)
+    if (guests.length < MAX_GUESTS) return
+    const [longest] = guests
+      .filter((guest) => deps.connections(visitorOf(guest.id)) === 0)
+      .sort((a, b) => a.seenAt - b.seenAt)
+    if (!longest)
+      throw new AppError('NOT_NOW', 'This link has too many guests', { hint: 'Ask who gave it to you.' })
+    putOut([longest])
   }
 
   const lastsUntil = ({ expiresAt }: ShareRow): number => expiresAt ?? now() + GUEST_MS
@@ -299,30 +314,35 @@ export function createShares(deps: SharesDeps) {
     /** Throws a guest out, or does not let them in. */
     expel(user: User, guestId: string): void {
       const { guest } = ownGuest(user, guestId)
-      if (guest.state === 'RINGING') deps.tries.perAddress.fail(guest.address)
+      if (guest.state === 'RINGING') deps.tries.fail(ringsOf(guest.address))
       putOut([guest])
     },
 
     /**
-     * Exchanges a link for a token. Whoever came by it before keeps the one they have.
+     * Exchanges a link for a token. Whoever came by it before stays who they are, but the token is another in any case:
+     * a browser may have been given the one it has by somebody who knows it.
      * @throws {AppError} SHARE_OVER, TOO_MANY_TRIES, INVALID_INPUT
      */
     enter(
       workspaceId: string,
       input: { link: string; name: string },
       address: string,
-      token: string | undefined,
+      tokens: readonly string[] = [],
     ): Entry {
       const { share, row } = shareOf(workspaceId, input.link, address)
-      const had = token === undefined ? undefined : guestOf(token, workspaceId, null)
-      const entry = { expiresAt: lastsUntil(share), workspace: row.name }
-      if (token !== undefined && had?.share.id === share.id)
-        return { token, state: had.guest.state, ...entry }
+      const secret = newSecret()
+      const entry = { token: secret, expiresAt: lastsUntil(share), workspace: row.name }
+      const had = tokens
+        .flatMap((token) => guestOf(token, workspaceId, null) ?? [])
+        .find((known) => known.share.id === share.id)
+      if (had) {
+        table.setToken(had.guest.id, null, hash(secret))
+        return { state: had.guest.state, ...entry }
+      }
       const rings = share.mode === 'DOORBELL'
       const name = nameOf(input.name, rings ? undefined : 'Guest')
       if (rings) checkRings(workspaceId, address)
-      if (table.guests(share.id).length >= MAX_GUESTS)
-        throw new AppError('NOT_NOW', 'This link has too many guests', { hint: 'Ask who gave it to you.' })
+      makeRoom(share)
       const guest: GuestRow = {
         id: deps.newId(),
         shareId: share.id,
@@ -332,12 +352,11 @@ export function createShares(deps: SharesDeps) {
         createdAt: now(),
         seenAt: now(),
       }
-      const secret = newSecret()
       table.addGuest(guest, hash(secret))
       arm()
       announce(workspaceId)
       if (rings) deps.bus.publish({ kind: 'ring', id: workspaceId, guest: guestToWire(guest) })
-      return { token: secret, state: guest.state, ...entry }
+      return { state: guest.state, ...entry }
     },
 
     guestOf,
@@ -369,7 +388,7 @@ export function createShares(deps: SharesDeps) {
       const share = guest && table.share(guest.shareId)
       if (share?.workspaceId !== workspaceId || !share.ports.includes(port) || !rowOf(share)) return undefined
       const token = newSecret()
-      table.setPortToken(found.guestId, port, hash(token))
+      table.setToken(found.guestId, port, hash(token))
       return { token, expiresAt: lastsUntil(share) }
     },
 
@@ -401,6 +420,9 @@ export function createShares(deps: SharesDeps) {
   }
 }
 
+/** By what denied rings are counted, apart from wrong links. */
+const ringsOf = (address: string): string => `ring ${address}`
+
 const isGone = (row: WorkspaceRow | undefined): boolean => row === undefined || row.deletedAt !== null
 
 const leavesAt = ({ state, createdAt, seenAt }: GuestRow): number =>
@@ -413,7 +435,9 @@ function nameOf(text: string, otherwise: string | undefined): string {
   const name = text.trim() === '' ? otherwise : text.trim()
   const hint = 'The name is shown to whoever opens the door.'
   if (name === undefined) throw new AppError('INVALID_INPUT', 'Say who you are', { hint })
-  if (name.length > MAX_NAME || UNREADABLE.test(name))
-    throw new AppError('INVALID_INPUT', `A name is one line of at most ${MAX_NAME} characters`, { hint })
+  if (name.length > MAX_NAME || UNREADABLE.test(name) || !VISIBLE.test(name))
+    throw new AppError('INVALID_INPUT', `A name is one line of at most ${MAX_NAME} visible characters`, {
+      hint,
+    })
   return name
 }

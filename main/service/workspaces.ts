@@ -34,7 +34,8 @@ export interface WorkspaceServiceDeps {
   bus: Bus
   live: Live
   defaults: WorkspaceDefaults
-  homePath: (key: string) => string
+  /** Where a home is on this machine; null for owners who are not told. */
+  homePath: (key: string, ownerId: string) => string | null
   /** How it is shared; null when it is not. */
   sharing: (id: string) => Sharing | null
   /** How long a deleted workspace can be taken back, in milliseconds. */

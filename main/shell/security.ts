@@ -1,11 +1,19 @@
 import { shell, type App, type Session, type WebContents } from 'electron'
+import { CODE } from '../gateway/address.ts'
 
 /** Hands a link to the person's browser, if it is one for a browser. */
 export function openExternal(url: string): void {
-  if (!URL.canParse(url)) return
-  const { protocol, href } = new URL(url)
-  if (protocol === 'https:' || protocol === 'http:') void shell.openExternal(href)
+  if (URL.canParse(url) && leadsOut(new URL(url)))
+    void shell.openExternal(new URL(url).href).catch(() => undefined) // no browser
 }
+
+/** Whether a link is one for a browser: of the web, and without a code, which everybody on this machine could read in the command line. */
+export const leadsOut = ({ protocol, href }: URL): boolean =>
+  (protocol === 'https:' || protocol === 'http:') && !href.includes(CODE)
+
+/** Whether an address is the dashboard's or any workspace's, of the Berth that listens on `port`. */
+export const isOurs = (url: URL, port: number): boolean =>
+  url.port === String(port) && /^(127\.0\.0\.1|(.+\.)?localhost\.?)$/.test(url.hostname)
 
 /** What a page may do or see that is not its own: nothing, until its window says otherwise. */
 export function denyByDefault(app: App): void {

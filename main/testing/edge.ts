@@ -67,6 +67,7 @@ export async function startEdge() {
     owner: ALICE,
     newId: () => idOf(1_000 + ++ids),
     now: () => now,
+    monotonic: () => now,
   })
   /** The tokens that took the place of `TOKEN`, the newest last. */
   const newTokens: string[] = []
@@ -104,7 +105,7 @@ export async function startEdge() {
     bus,
     live,
     defaults,
-    homePath,
+    homePath: (key, ownerId) => (ownerId === ALICE.id ? homePath(key) : null),
     sharing: () => null,
     trashMs: TRASH_MS,
     enqueue,
@@ -137,7 +138,7 @@ export async function startEdge() {
   })
   const activity = createActivity({ now: () => now, touch: table.touch, onChange: () => undefined, log })
   const runId = randomBytes(4).toString('hex')
-  const events = createEventHub({ bus, live, workspaces, runId })
+  const events = createEventHub({ bus, live, workspaces, isKeeper: accounts.isKeeper, runId })
   const front = createOwnFront({
     port: () => server.port(),
     sessions,
@@ -185,7 +186,7 @@ export async function startEdge() {
     bus,
     facts: (id) => ({ url: `https://192.0.2.1:9/w/${id}/`, ports: [], problem: null, fingerprint: 'AB:CD' }),
     connections: gateway.connections,
-    tries: { perAddress: tries, inAll: tries },
+    tries,
     onOut(guestIds) {
       for (const id of guestIds) expel(`guest:${id}`)
     },
@@ -201,10 +202,9 @@ export async function startEdge() {
     found,
     sessions,
     accounts,
-    newToken() {
-      const token = `a-token-that-took-its-place-${newTokens.length}-0123456789`
-      newTokens.push(token)
-      return token
+    tokenFile: {
+      read: () => newTokens.at(-1) ?? TOKEN,
+      write: (token) => void newTokens.push(token),
     },
     rotate: shares.endAll,
     events,

@@ -103,6 +103,7 @@ it('asks for each part of sharing at its address', async () => {
 
 it('asks for each part of the lifecycle at its address', async () => {
   const { client, fetch } = clientFor(() => Promise.resolve(Response.json({ items: [], text: 'log' })))
+  await client.workspace('01a')
   await client.command('01a', 'archive')
   await client.restoreFrom('01a', '01a/op/home.tar.zst')
   await client.patch('01a', { keep_awake_until: null })
@@ -117,6 +118,7 @@ it('asks for each part of the lifecycle at its address', async () => {
   await client.removeFound('01a')
   const asked = fetch.mock.calls.map(([url, init]) => [init?.method, url, init?.body])
   expect(asked).toEqual([
+    ['GET', '/api/v1/workspaces/01a', undefined],
     ['POST', '/api/v1/workspaces/01a:archive', '{}'],
     ['POST', '/api/v1/workspaces/01a:restore', '{"archive_key":"01a/op/home.tar.zst"}'],
     ['PATCH', '/api/v1/workspaces/01a', '{"keep_awake_until":null}'],

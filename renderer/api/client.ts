@@ -15,6 +15,7 @@ import type {
   System,
   Trashed,
   User,
+  Workspace,
 } from '../../main/core/api.ts'
 import type { ErrorCode } from '../../main/core/errors.ts'
 import { messages } from '../messages.ts'
@@ -111,7 +112,8 @@ export function createClient({ token, onUnauthorized, fetch = globalThis.fetch.b
     login: (credential: Credential) => json<SignedIn>(send('POST', '/login', credential, null)),
     /** A new session in place of the one of this token. */
     renew: (token: string) => json<SignedIn>(send('POST', '/session:renew', {}, token)),
-    logout: () => done(send('POST', '/logout', {})),
+    /** Ends the session here, or that of another token. */
+    logout: (of = token()) => done(send('POST', '/logout', {}, of)),
     /** Who is signed in: here, or with another token. */
     user: async (of = token()) => (await json<{ user: User }>(send('GET', '/session', undefined, of))).user,
     accounts: () => items<Account>('/accounts'),
@@ -121,6 +123,7 @@ export function createClient({ token, onUnauthorized, fetch = globalThis.fetch.b
     /** New secrets, and a session in place of all that were. */
     rotate: () => json<SignedIn>(send('POST', '/secrets:rotate', {})),
     system: () => json<System>(send('GET', '/system')),
+    workspace: (id: string) => json<Workspace>(send('GET', at(id))),
     create: (wish: CreateWorkspace) => done(send('POST', '/workspaces', wish)),
     patch: (id: string, part: PatchWorkspace) => done(send('PATCH', at(id), part)),
     remove: (id: string) => done(send('DELETE', at(id))),

@@ -1,6 +1,20 @@
 import { beforeEach, expect, it, vi } from 'vitest'
+import { createAccountTable } from '../../main/db/accounts.ts'
+import { createSessions, type Issued } from '../../main/service/sessions.ts'
+import { memoryDb } from '../../main/testing/plane.ts'
+import { ALICE } from '../../main/testing/rows.ts'
 import { ApiError, type Client } from '../api/client.ts'
-import { begin, createSession, end, follow, rotate, signIn, signOut, type SessionStore } from './session.ts'
+import {
+  begin,
+  createSession,
+  end,
+  follow,
+  rotate,
+  signIn,
+  signOut,
+  tokenOf,
+  type SessionStore,
+} from './session.ts'
 
 const kept = new Map<string, string>()
 
@@ -71,6 +85,61 @@ it('begins with the session of the tab that was first to renew', async () => {
   await begin(session, as({ renew }), null)
   expect(renew.mock.calls).toEqual([['old'], ['of the other tab']])
   expect(session.getState()).toEqual(RENEWED)
+})
+
+it('ends the session it kept once a link has begun another, and goes on though that fails', async () => {
+  for (const logout of [vi.fn(() => Promise.resolve()), vi.fn(fails(0))]) {
+    kept.set('berth.session', 'old')
+    const session = createSession()
+    await begin(session, { ...accepts, logout }, 'code')
+    expect(logout.mock.calls).toEqual([['old']])
+    expect(session.getState()).toEqual(NEW)
+    expect([...kept.values()]).toEqual(['new'])
+  }
+  kept.clear()
+  const logout = vi.fn()
+  await begin(createSession(), { ...accepts, logout }, 'code')
+  expect(logout).not.toHaveBeenCalled()
+})
+
+it.each([
+  ['in their order', [0, 1, 2]],
+  ['the last first', [2, 1, 0]],
+])('tabs that begin together stay signed in, answered %s', async (_, order) => {
+  let now = 1_000
+  const sessions = createSessions({
+    ...{ accounts: createAccountTable(memoryDb()), owner: ALICE, token: 'the token' },
+    ...{ now: () => now, onEnd: () => undefined },
+  })
+  const answer = ({ token, expiresAt }: Issued) => ({
+    ...{ session_token: token, expires_at: String(expiresAt), user: ADA },
+  })
+  const is = (session: SessionStore): boolean =>
+    sessions.bearer(tokenOf(session.getState()) ?? '') !== undefined
+  kept.set('berth.session', sessions.signIn('the token')!.token)
+  now += 86_400_000
+
+  const answers: (() => void)[] = []
+  const renew = (token: string) => {
+    const renewed = answer(sessions.renew(token))
+    return new Promise<typeof renewed>((resolve) => answers.push(() => resolve(renewed)))
+  }
+  const tabs = order.map(createSession)
+  const begun = tabs.map((tab) => begin(tab, as({ renew }), null))
+  for (const n of order) {
+    answers[n]!()
+    await begun[n]
+  }
+  for (const ms of [0, 61_000, 3_600_000]) {
+    now += ms
+    expect(tabs.map(is)).toEqual([true, true, true])
+  }
+  // One that begins later renews once more, which the others hear of.
+  const late = createSession()
+  await begin(late, as({ renew: (token) => Promise.resolve(answer(sessions.renew(token))) }), null)
+  for (const tab of tabs) await follow(tab, accepts)
+  now += 61_000
+  expect([late, ...tabs].map(is)).toEqual([true, true, true, true])
 })
 
 it('asks to sign in otherwise, and says why a link did not do', async () => {

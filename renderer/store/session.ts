@@ -29,8 +29,13 @@ export function tokenOf(session: Session): string | null {
 
 /** Decides how the page begins: with the code it came with, else with the session it kept, which is renewed. */
 export async function begin(store: SessionStore, client: Client, code: string | null): Promise<void> {
+  const kept = read()
   const problem = code === null ? null : await signIn(store, client, { code }).catch(toNotice)
-  if (store.getState().status === 'signed-in') return
+  if (store.getState().status === 'signed-in') {
+    // Nobody has it any more, and it would live on. Where nobody answers, it does so until it is idle.
+    if (kept !== null) void client.logout(kept).catch(() => undefined)
+    return
+  }
   const token = read()
   if (token === null) return store.setState({ status: 'signed-out', notice: problem ?? null }, true)
   try {

@@ -35,7 +35,7 @@ export function AccountMenu() {
   return (
     <>
       <Button look="quiet" popoverTarget={id} title={words.menu}>
-        <PersonIcon /> <span className="header-name">{user.name}</span>
+        <PersonIcon /> <span className="header-name header-word">{user.name}</span>
       </Button>
       <div id={id} popover="auto" className="menu" role="group" aria-label={words.menu}>
         <p className="menu-who">

@@ -1,10 +1,11 @@
 import { useState } from 'react'
-import type { Shared, Workspace } from '../../../main/core/api.ts'
+import type { Workspace } from '../../../main/core/api.ts'
 import { messages } from '../../messages.ts'
 import { Dialog } from '../../ui/dialog.tsx'
 import { Tabs } from '../../ui/tabs.tsx'
 import { Ports } from '../ports/ports.tsx'
 import { Doorbell } from '../sharing/doorbell.tsx'
+import { stillMade, type Made } from '../sharing/made.ts'
 import { Sharing } from '../sharing/sharing.tsx'
 import { Archives } from './archives.tsx'
 import { History } from './history.tsx'
@@ -33,7 +34,9 @@ interface DetailsDialogProps {
 export function DetailsDialog({ workspace, tab: first = 'overview', onClose }: DetailsDialogProps) {
   const [tab, setTab] = useState(first)
   // Told only once, it outlasts a look at another tab.
-  const [made, setMade] = useState<Shared | null>(null)
+  const [made, setMade] = useState<Made | null>(null)
+  const still = stillMade(made, workspace.sharing?.shares ?? [])
+  if (still !== made) setMade(still)
   const Panel = tab === 'sharing' ? null : PANELS[tab]
   return (
     <Dialog wide title={workspace.name} onClose={onClose}>
@@ -41,7 +44,11 @@ export function DetailsDialog({ workspace, tab: first = 'overview', onClose }: D
       <Doorbell />
       <Tabs label={words.title(workspace.name)} tabs={words.tabs} current={tab} onSelect={setTab}>
         {Panel === null ? (
-          <Sharing workspace={workspace} made={made} onMade={setMade} />
+          <Sharing
+            workspace={workspace}
+            made={still?.shared ?? null}
+            onMade={(shared) => setMade(shared && { shared, listed: false })}
+          />
         ) : (
           <Panel workspace={workspace} />
         )}

@@ -7,12 +7,10 @@ export async function openWorkspace(client: Client, id: string, name: string): P
   await openTab(name, () => client.open(id))
 }
 
-/** Shows a server inside a workspace in the person's own browser. Call it straight from the click. */
+/** Shows a server inside a workspace in the same way. */
 export async function openPort(client: Client, id: string, port: number): Promise<void> {
-  const address = () => client.open(id, { port })
-  // The desktop app hands whatever would be a new window to that browser.
-  if (window.berth !== undefined) window.open(await address(), '_blank', 'noopener')
-  else await openTab(messages.ports.port(port), address)
+  if (window.berth !== undefined) return window.berth.openWorkspace(id, port)
+  await openTab(messages.ports.port(port), () => client.open(id, { port }))
 }
 
 async function openTab(name: string, address: () => Promise<string>): Promise<void> {

@@ -18,22 +18,17 @@ interface ShareItemProps {
   workspaceId: string
   share: Share
   listening: readonly number[]
-  onStopped: () => void
 }
 
 /** One link: who came by it, and what they may. */
-export function ShareItem({ workspaceId, share, listening, onStopped }: ShareItemProps) {
+export function ShareItem({ workspaceId, share, listening }: ShareItemProps) {
   const { id, mode, wakes, guests } = share
   const { client } = useServices()
   const { pending, problem, run, dismiss } = useAction<string>(workspaceId)
   const now = useNow(1_000)
   const inside = guests.filter(({ state }) => state === 'IN')
 
-  const stop = () =>
-    run('stop', async () => {
-      await client.stopShare(id)
-      onStopped()
-    })
+  const stop = () => run('stop', () => client.stopShare(id))
   const action = (guest: Guest) => (
     <Button
       aria-label={words.throwOutOf(guest.name)}

@@ -43,13 +43,7 @@ export function Sharing({ workspace, made, onMade }: SharingProps) {
       {shares.length > 0 && (
         <ul className="shares" role="list" aria-label={words.links}>
           {shares.map((share) => (
-            <ShareItem
-              key={share.id}
-              workspaceId={id}
-              share={share}
-              listening={listening}
-              onStopped={() => made?.share.id === share.id && onMade(null)}
-            />
+            <ShareItem key={share.id} workspaceId={id} share={share} listening={listening} />
           ))}
         </ul>
       )}

@@ -6,13 +6,21 @@ import { signIn } from '../../store/session.ts'
 import { Button } from '../../ui/button.tsx'
 import { Field } from '../../ui/field.tsx'
 import { Note, ProblemNote } from '../../ui/note.tsx'
+import { useCall } from '../../ui/use-call.ts'
 import { CenteredPage } from '../frame/centered-page.tsx'
 
 const words = messages.signIn
 
-export function SignInPage({ notice }: { notice: string | null }) {
+interface SignInPageProps {
+  notice: string | null
+  /** Somebody has clicked on it. */
+  onTry: () => void
+}
+
+export function SignInPage({ notice, onTry }: SignInPageProps) {
   const [way, setWay] = useState<'password' | 'token'>('password')
   const Form = way === 'password' ? PasswordForm : TokenForm
+  if (window.berth !== undefined) return <DesktopPage signIn={window.berth.signIn} />
   return (
     <CenteredPage title={words.title}>
       {notice !== null && (
@@ -20,7 +28,7 @@ export function SignInPage({ notice }: { notice: string | null }) {
           <p>{notice}</p>
         </Note>
       )}
-      <Form />
+      <Form onTry={onTry} />
       <span className="sign-in-other">
         <Button look="quiet" onClick={() => setWay(way === 'password' ? 'token' : 'password')}>
           {way === 'password' ? words.byToken : words.byPassword}
@@ -30,11 +38,29 @@ export function SignInPage({ notice }: { notice: string | null }) {
   )
 }
 
-function PasswordForm() {
+/** The desktop app signs its own user in by itself; that it could not is seldom, and over at the next try. */
+function DesktopPage({ signIn }: { signIn: () => Promise<void> }) {
+  const { pending, problem, run } = useCall<'sign-in'>()
+  return (
+    <CenteredPage title={words.title}>
+      <p className="centered-text">{words.desktop}</p>
+      {problem !== null && <ProblemNote problem={problem} />}
+      <Button look="primary" autoFocus pending={pending !== null} onClick={() => void run('sign-in', signIn)}>
+        {words.submit}
+      </Button>
+    </CenteredPage>
+  )
+}
+
+interface FormProps {
+  onTry: () => void
+}
+
+function PasswordForm({ onTry }: FormProps) {
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
   const [checked, setChecked] = useState(false)
-  const { pending, problem, tryWith } = useSignIn()
+  const { pending, problem, tryWith } = useSignIn(onTry)
   const nameError = checked && name.trim() === '' ? words.nameMissing : undefined
   const passwordError = checked && password === '' ? words.passwordMissing : undefined
 
@@ -73,10 +99,10 @@ function PasswordForm() {
 }
 
 /** For who has neither a password nor the address that Berth printed. */
-function TokenForm() {
+function TokenForm({ onTry }: FormProps) {
   const [token, setToken] = useState('')
   const [checked, setChecked] = useState(false)
-  const { pending, problem, tryWith } = useSignIn()
+  const { pending, problem, tryWith } = useSignIn(onTry)
   const pasted = token.trim()
   // Anything but too many tries is about what was pasted.
   const wrong = problem?.status === 400 || problem?.status === 401
@@ -112,13 +138,14 @@ function TokenForm() {
 }
 
 /** One try at a time; what went wrong with the last. */
-function useSignIn() {
+function useSignIn(onTry: () => void) {
   const { client, session } = useServices()
   const [pending, setPending] = useState(false)
   const [problem, setProblem] = useState<ApiError | null>(null)
 
   async function tryWith(credential: Credential): Promise<void> {
     if (pending) return
+    onTry()
     setPending(true)
     setProblem(null)
     try {

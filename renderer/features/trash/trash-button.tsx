@@ -9,7 +9,7 @@ export function TrashButton() {
   return (
     <>
       <Button look="quiet" onClick={() => setOpen(true)}>
-        <TrashIcon /> {messages.trash.open}
+        <TrashIcon /> <span className="header-word">{messages.trash.open}</span>
       </Button>
       {open && <TrashDialog onClose={() => setOpen(false)} />}
     </>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ErrorInfo, Workspace } from '../../../main/core/api.ts'
 import { aWorkspace } from '../../testing.ts'
-import { afterFailure, afterOperation, allowed, type Allowed } from './rules.ts'
+import { afterFailure, afterOperation, allowed, isUp, type Allowed } from './rules.ts'
 
 const BASE: Allowed = {
   open: true,
@@ -109,4 +109,15 @@ it('says that the archive it goes back to follows that of its home', () => {
   expect(afterOperation({ operation: 'ARCHIVING', desired_state: 'RUNNING', restore_key: 'a' })).toBe(
     'restore',
   )
+})
+
+it.each([
+  ['RUNNING', 'NONE', true],
+  ['RUNNING', 'STOPPING', false],
+  ['STANDBY', 'NONE', false],
+  ['STANDBY', 'STARTING', false],
+  ['PENDING', 'NONE', false],
+  ['ERROR', 'NONE', false],
+] as const)('knows whether opening one that is %s and %s changes nothing: %s', (status, operation, up) => {
+  expect(isUp({ status, operation })).toBe(up)
 })

@@ -51,6 +51,10 @@ function opens({ status, display_status, operation, desired_state }: Facts): boo
   return display_status === 'PENDING' && desired_state === 'RUNNING'
 }
 
+/** Whether opening it changes nothing. */
+export const isUp = ({ status, operation }: Pick<Workspace, 'status' | 'operation'>): boolean =>
+  status === 'RUNNING' && operation === 'NONE'
+
 /** What Berth does about a failure: it is at it again, it will be, or it leaves it to the person. */
 export function afterFailure(
   workspace: Pick<Workspace, 'error_count' | 'operation'>,
