@@ -15,7 +15,9 @@ const MAY_IMPORT = {
   'main/gateway': ['main/core'],
   'main/lan': ['main/core', 'main/gateway'],
   'main/ttl': ['main/core', 'main/events'],
+  'main/usage': ['main/core'],
   'main/service': ['main/core', 'main/db', 'main/events'],
+  'main/doctor': ['main/core'],
   'main/reconciler': [
     'main/core',
     'main/db',
@@ -50,6 +52,7 @@ const PURE = [
   'main/reconciler/plan.ts',
   'main/collector/collect.ts',
   'main/ttl/transition.ts',
+  'main/doctor/{checks,report}.ts',
   'main/gateway/{address,gate,headers}.ts',
 ]
 

@@ -93,3 +93,20 @@ it('X1: every window is made where the lint looks, and says itself that it is sh
     for (const said of ['sandbox: true', 'contextIsolation: true', 'nodeIntegration: false'])
       expect(text, name).toContain(said)
 })
+
+it('X8: the tests run on a current Node, and the app on a current Electron', () => {
+  const of = (name: string): unknown => JSON.parse(readFileSync(join(root, name), 'utf8'))
+  const { node } = of('build/setup/versions.json') as { node: { version: string } }
+  const { devDependencies } = of('package.json') as { devDependencies: { electron: string } }
+  expect(atLeast(node.version, '24.18.1'), node.version).toBe(true)
+  expect(process.versions.node).toBe(node.version)
+  expect(atLeast(devDependencies.electron.replace(/^[\^~]/, ''), '45.0.0'), devDependencies.electron).toBe(
+    true,
+  )
+})
+
+/** Whether a version is that one or a later one. */
+function atLeast(version: string, least: string): boolean {
+  const difference = [0, 1, 2].map((at) => Number(version.split('.')[at]) - Number(least.split('.')[at]))
+  return (difference.find((part) => part !== 0) ?? 0) >= 0
+}

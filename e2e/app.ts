@@ -10,6 +10,7 @@ import {
   type ElectronApplication,
   type Locator,
   type Page,
+  type Request,
 } from '@playwright/test'
 import Docker from 'dockerode'
 import type { Workspace } from '../main/core/api.ts'
@@ -106,9 +107,25 @@ export async function open(berth: Berth, name: string): Promise<Page> {
   return window
 }
 
+/**
+ * Waits for the VS Code workbench. Loads the page again when a container that came up meanwhile has changed this machine's
+ * network, at which Chromium gives up whatever a page was loading.
+ */
 export async function workbench(window: Page): Promise<void> {
-  await expect(window.locator('.monaco-workbench')).toBeVisible({ timeout: 120_000 })
-  await expect(window.locator('.statusbar')).toBeVisible({ timeout: 60_000 })
+  let again = Promise.resolve<unknown>(undefined)
+  const reload = (request: Request): void => {
+    if (request.failure()?.errorText !== 'net::ERR_NETWORK_CHANGED') return
+    again = again.then(() => window.reload()).catch(() => undefined)
+  }
+  window.on('requestfailed', reload)
+  const shown = async (): Promise<void> => {
+    await expect(window.locator('.monaco-workbench')).toBeVisible({ timeout: 120_000 })
+    await expect(window.locator('.statusbar')).toBeVisible({ timeout: 60_000 })
+  }
+  await shown()
+  window.off('requestfailed', reload)
+  await again
+  await shown()
 }
 
 /** The one workspace there is, as the API tells it. */

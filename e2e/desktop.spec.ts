@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from '
 import { request } from 'node:https'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import type { BrowserWindow, Session } from 'electron'
 import type { Page } from '@playwright/test'
 import type { Shared, Workspace } from '../main/core/api.ts'
@@ -128,7 +129,14 @@ async function strange(
   return page
 }
 
-test('closing the window is not quitting, and its size is remembered', async ({ dataDir }) => {
+/** Says in settings.json what a person has chosen. */
+const choose = (dataDir: string, chosen: object): void =>
+  writeFileSync(join(dataDir, 'settings.json'), JSON.stringify(chosen))
+
+test('kept in the tray, closing the window is not quitting, and its size is remembered', async ({
+  dataDir,
+}) => {
+  choose(dataDir, { close_to_tray: true })
   const first = await launch(dataDir)
   await watch(first)
   const bounds = await first.electron.evaluate(async ({ BrowserWindow }) => {
@@ -156,15 +164,76 @@ test('closing the window is not quitting, and its size is remembered', async ({ 
   await second.electron.close()
 })
 
-test('a second start shows the first one', async ({ berth, dataDir }) => {
+test('closing the last window quits, and until then closing the dashboard hides it', async ({ dataDir }) => {
+  const berth = await launch(dataDir)
+  await watch(berth)
+  const { page } = await withoutEditor(berth, 'Ketch')
+  const close = (title: string): Promise<void> =>
+    berth.electron.evaluate(
+      ({ BrowserWindow }, title) =>
+        BrowserWindow.getAllWindows()
+          .find((window) => window.getTitle().includes(title))!
+          .close(),
+      title,
+    )
+  const quit = berth.electron.waitForEvent('close')
+  await berth.electron.evaluate(({ BrowserWindow }) =>
+    BrowserWindow.getAllWindows()
+      .find(({ webContents }) => new URL(webContents.getURL()).hostname === '127.0.0.1')!
+      .close(),
+  )
+  await expect(page.getByRole('heading')).toBeVisible()
+  expect((await berth.api('GET', '/session')).status).toBe(200)
+  await close('Ketch').catch(() => undefined) // the app may be gone before it answers
+  await quit
+  await expect(berth.api('GET', '/session')).rejects.toThrow()
+})
+
+test('started hidden and at login, it shows no window until a second start, and says so to the desktop', async ({
+  dataDir,
+}) => {
+  const config = join(dataDir, 'config')
+  choose(dataDir, { start_hidden: true, start_at_login: true })
+  const before = process.env['XDG_CONFIG_HOME']
+  process.env['XDG_CONFIG_HOME'] = config
+  try {
+    const berth = await launch(dataDir)
+    await watch(berth)
+    const visible = () =>
+      berth.electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.isVisible())
+    await expect(berth.main.getByRole('heading', { name: 'No workspaces yet' })).toBeVisible()
+    expect(await visible()).toBe(false)
+    const entries = () => readdirSync(join(config, 'autostart'))
+    expect(entries()).toHaveLength(1)
+    expect(readFileSync(join(config, 'autostart', entries()[0]!), 'utf8')).toContain(
+      `"--data-dir" "${dataDir}"`,
+    )
+    await expect(launch(dataDir)).rejects.toThrow()
+    await expect.poll(visible).toBe(true)
+    expect((await berth.api('PATCH', '/settings', { start_at_login: false })).status).toBe(200)
+    expect(entries()).toEqual([])
+    await berth.electron.close()
+  } finally {
+    if (before === undefined) delete process.env['XDG_CONFIG_HOME']
+    else process.env['XDG_CONFIG_HOME'] = before
+  }
+})
+
+test('a second start shows the first one', async ({ dataDir }) => {
+  choose(dataDir, { close_to_tray: true })
+  const berth = await launch(dataDir)
+  await watch(berth)
   await berth.electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.close())
   await expect(launch(dataDir)).rejects.toThrow()
   await expect
     .poll(() => berth.electron.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]!.isVisible()))
     .toBe(true)
+  await berth.electron.close()
 })
 
-test('the tray lists the workspaces and can open, stop and quit', async ({ berth }) => {
+test('the tray lists the workspaces, can open and stop them, and quits once it was said what runs on', async ({
+  berth,
+}) => {
   // The real tray's menus, from now on.
   await berth.electron.evaluate(({ Tray }) => {
     const original = Tray.prototype.setContextMenu
@@ -183,15 +252,48 @@ test('the tray lists the workspaces and can open, stop and quit', async ({ berth
       click()
     }, labels)
 
+  const labels = (): Promise<string[]> =>
+    berth.electron.evaluate(() =>
+      (globalThis as unknown as { trayMenu: Electron.Menu }).trayMenu.items.map(({ label }) => label),
+    )
+
   await create(berth.main, 'Dinghy')
   await expect(card(berth.main, 'Dinghy')).toContainText('Running', { timeout: 120_000 })
+  await expect.poll(labels).toContain('Quit Berth (running workspaces go on)')
   const [window] = await Promise.all([berth.electron.waitForEvent('window'), click('Dinghy', 'Open')])
   await workbench(window)
-  await click('Dinghy', 'Stop')
-  await expect(card(berth.main, 'Dinghy')).toContainText('Standby')
+  await click('Dinghy', 'Keep awake for 1 h')
+  await expect.poll(async () => (await only(berth)).keep_awake_until).not.toBeNull()
+  await click('Dinghy', 'Let it sleep')
+  await expect.poll(async () => (await only(berth)).keep_awake_until).toBeNull()
 
+  // Closing what is left while it runs is asked about, once.
+  await window.close()
+  await berth.electron.evaluate(({ BrowserWindow, dialog }) => {
+    const asked: string[][] = []
+    Object.assign(globalThis, { asked })
+    Object.assign(dialog, {
+      showMessageBox: (...all: unknown[]) => {
+        asked.push((all.at(-1) as Electron.MessageBoxOptions).buttons!)
+        return Promise.resolve({ response: 1, checkboxChecked: false })
+      },
+    })
+    BrowserWindow.getAllWindows()[0]!.close()
+  })
+  const toTray = async () => {
+    const answer = await berth.api('GET', '/settings')
+    return ((await answer.json()) as { close_to_tray: boolean }).close_to_tray
+  }
+  await expect.poll(toTray).toBe(true)
+  expect(await berth.electron.evaluate(() => (globalThis as unknown as { asked: string[][] }).asked)).toEqual(
+    [['Quit', 'Keep in tray', 'Cancel']],
+  )
+
+  await click('Dinghy', 'Stop')
+  await expect.poll(async () => (await only(berth)).status).toBe('STANDBY')
+  await expect.poll(labels).toContain('Open “Dinghy”')
   const quit = berth.electron.waitForEvent('close')
-  await click('Quit')
+  await click('Quit Berth')
   await quit
 })
 
@@ -977,6 +1079,29 @@ function get(url: string, path: string): Promise<{ status: number; body: Buffer 
   })
 }
 
+test('P5: more headers than Node keeps are refused, and what follows them is no request', async ({
+  berth,
+}) => {
+  const { id } = await withoutEditor(berth, 'Crowded')
+  const { port, host } = new URL(berth.url)
+  const token = readFileSync(join(berth.dataDir, 'token'), 'utf8').trim()
+  const crowd = 'a:\r\n'.repeat(2_000)
+  const head = `Host: ${host}\r\nAuthorization: Bearer ${token}\r\n`
+  const inner = `GET /api/v1/session HTTP/1.1\r\n${head}\r\n`
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
+  for (const text of [
+    `POST /w/${id}/ HTTP/1.1\r\n${head}${crowd}Content-Length: ${inner.length}\r\n\r\n${inner}`,
+    `POST /api/v1/workspaces HTTP/1.1\r\n${head}${crowd}Origin: http://evil.example\r\n\r\n`,
+    `GET /w/${id}/ HTTP/1.1\r\n${head}${upgrade}${crowd}Origin: http://evil.example\r\n\r\n`,
+  ]) {
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.write(text)
+    // Ends when the connection is closed.
+    const said = await buffer(socket)
+    expect(said.toString().split('HTTP/1.1 ').slice(1)).toEqual([expect.stringMatching(/^431 /)])
+  }
+})
+
 test('X9: a second start touches neither the data nor the port, also after a crash', async ({ dataDir }) => {
   const first = await launch(dataDir)
   await watch(first)
@@ -1123,29 +1248,58 @@ test('accounts are kept in the dashboard, and their people sign in with a passwo
   await expect(card(main, 'After')).toBeVisible()
 })
 
-test('a guest at the door is told of, once, and can be let in there and then', async ({ dataDir }) => {
-  writeFileSync(join(dataDir, 'settings.json'), JSON.stringify({ share_address: '127.0.0.1' }))
-  const berth = await launch(dataDir)
-  await watch(berth)
-  // The real notifications, which no machine of the tests shows.
-  await berth.electron.evaluate(({ Notification }) => {
+/** The real notifications from now on, which no machine of the tests shows: their titles, and what a person does with the last. */
+async function notificationsOf({ electron }: Berth) {
+  await electron.evaluate(({ Notification }) => {
     const told: Electron.Notification[] = []
     Object.assign(globalThis, { told })
     Notification.prototype.show = function (this: Electron.Notification) {
       told.push(this)
     }
+    Notification.isSupported = () => true
   })
   const titles = () =>
-    berth.electron.evaluate(() =>
+    electron.evaluate(() =>
       (globalThis as unknown as { told: Electron.Notification[] }).told.map(({ title }) => title),
     )
   const happens = (event: 'click' | 'action', details: object) =>
-    berth.electron.evaluate(
+    electron.evaluate(
       (_, { event, details }) =>
         (globalThis as unknown as { told: Electron.Notification[] }).told.at(-1)!.emit(event, details),
       { event, details },
     )
+  return { titles, happens }
+}
 
+test('what a workspace does by itself is told, as far as the person wants to hear it', async ({ berth }) => {
+  const { titles, happens } = await notificationsOf(berth)
+  await create(berth.main, 'Dinghy')
+  await expect(card(berth.main, 'Dinghy')).toContainText('Running', { timeout: 120_000 })
+  const { id } = await only(berth)
+  const change = async (part: object): Promise<void> =>
+    expect((await berth.api('PATCH', `/workspaces/${id}`, part)).ok).toBe(true)
+  expect(await titles()).toEqual([])
+
+  await change({ standby_ttl_seconds: 20, busy_shield: false })
+  const soon = '“Dinghy” goes to sleep soon'
+  await expect.poll(titles, { timeout: 60_000 }).toEqual([soon])
+  await happens('click', {})
+  await expect.poll(async () => (await only(berth)).keep_awake_until).not.toBeNull()
+
+  expect((await berth.api('PATCH', '/settings', { notify_will_sleep: false })).ok).toBe(true)
+  await change({ keep_awake_until: null, standby_ttl_seconds: 1 })
+  await expect.poll(titles, { timeout: 60_000 }).toEqual([soon, '“Dinghy” was put to sleep'])
+
+  // No attempt could make this one.
+  await change({ image_ref: 'berth-e2e.invalid/none:1', desired_state: 'RUNNING' })
+  await expect.poll(async () => (await titles()).at(-1), { timeout: 60_000 }).toBe('“Dinghy” has failed')
+})
+
+test('a guest at the door is told of, once, and can be let in there and then', async ({ dataDir }) => {
+  writeFileSync(join(dataDir, 'settings.json'), JSON.stringify({ share_address: '127.0.0.1' }))
+  const berth = await launch(dataDir)
+  await watch(berth)
+  const { titles, happens } = await notificationsOf(berth)
   const made = await berth.api('POST', '/workspaces', { name: 'Quay', image_ref: 'berth-e2e.invalid/none:1' })
   const { id } = (await made.json()) as Workspace
   const shared = await berth.api('POST', `/workspaces/${id}/shares`, {

@@ -7,7 +7,16 @@ import { ask, follow, go, test, untilIn } from './browsing.ts'
 
 /** Where a server of the hostile workspace listens, inside. */
 const INSIDE = 3000
-const HOSTILE = `require('node:http').createServer((_, answer) => answer.setHeader('content-type', 'text/html').end('<!doctype html><title>Hostile</title>')).listen(${INSIDE}, '127.0.0.1')`
+/** Cookies of ours, as it would have them for all of this machine. */
+const COOKIES = ['berth-port', 'berth-workspace', 'berth-guest'].flatMap((name) =>
+  [`; Domain=localhost`, '', '; Secure; SameSite=None; Partitioned'].map(
+    (more) => `${name}=x; Path=/${more}`,
+  ),
+)
+const HOSTILE = `require('node:http').createServer(({ url }, answer) => {
+  if (url === '/cookies') answer.setHeader('set-cookie', ${JSON.stringify(COOKIES)})
+  answer.setHeader('content-type', 'text/html').end('<!doctype html><title>Hostile</title>')
+}).listen(${INSIDE}, '127.0.0.1')`
 
 /** The hostile workspace, which runs, and the one it is after, which sleeps. The person's browser is signed in to both. */
 interface Scene {
@@ -257,7 +266,7 @@ test('E5 E6 E7: hostile pages on other origins read, change, wake and open nothi
   await expectWelcome(berth, browsing, scene)
 })
 
-test('E4 E5 E7 C5: hostile pages inside a workspace read, change, wake and open nothing of another', async ({
+test('E4 E5 E7 P4 C5: hostile pages inside a workspace read, change, wake and open nothing of another', async ({
   berth,
   browsing,
 }) => {
@@ -276,6 +285,15 @@ test('E4 E5 E7 C5: hostile pages inside a workspace read, change, wake and open 
   await go(served, () => address)
   await expect(served).toHaveTitle('Hostile')
   expect(served.url()).toBe(address)
+  const jar = async (): Promise<string[]> =>
+    (await browsing.cookies()).map((cookie) => JSON.stringify(cookie)).sort()
+  const before = await jar()
+  expect(before).toContainEqual(expect.stringContaining('berth-port'))
+  await go(served, () => `${address}cookies`)
+  const answered = await served.evaluate(async () => (await fetch('/cookies')).status)
+  expect(answered).toBe(200)
+  expect(await jar()).toEqual(before)
+  await go(served, () => address)
   await attackFrom(served, berth, scene)
   // Nor of the editor of its own workspace, which may be somebody else's to trust.
   const own = {

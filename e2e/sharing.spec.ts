@@ -1,7 +1,7 @@
-import type { BrowserContext, Page } from '@playwright/test'
+import type { BrowserContext, Cookie, Page } from '@playwright/test'
 import type { Workspace } from '../main/core/api.ts'
 import { card, create, expect, only, picture, workbench, type Berth } from './app.ts'
-import { go, test as base } from './browsing.ts'
+import { follow, go, test as base } from './browsing.ts'
 
 /** A guest's browser, which knows nothing of this machine's certificate authority and goes on past the warning. */
 const test = base.extend<{ guest: BrowserContext }>({
@@ -72,6 +72,42 @@ test('L2 L3: a guest rings, is let in, works, and is thrown out', async ({ berth
   await dialog.getByRole('button', { name: 'Stop sharing' }).click()
   await expect.poll(() => sharing(berth)).toBeNull()
   await expect(page.reload()).rejects.toThrow(/ERR_CONNECTION_REFUSED/)
+})
+
+test('L4: the owner’s own browser opens the link, and is who it was', async ({ berth, guest: browsing }) => {
+  const link = await share(berth, 'Mine', 'Anyone with the link')
+  const { id } = await only(berth)
+  const inside = 3000
+  const { port } = new URL(berth.url)
+  const [pages, server] = [
+    `http://${id}.localhost:${port}/w/${id}/`,
+    `http://${inside}--${id}.localhost:${port}/`,
+  ]
+  const seen = await follow(berth, browsing, id, '/healthz')
+  await expect(seen.locator('body')).toContainText('lastHeartbeat')
+  const preview = await browsing.newPage()
+  await go(preview, () => server)
+  await expect(preview.getByText(`Nobody answers on port ${inside}`)).toBeVisible()
+
+  const own = async (): Promise<Cookie[]> => {
+    const cookies = await browsing.cookies([berth.url, pages, server])
+    return cookies.sort((a, b) => a.name.localeCompare(b.name))
+  }
+  const before = await own()
+  expect(before.map(({ name }) => name)).toEqual(['berth-port', 'berth-workspace'])
+  const page = await arrive(browsing, link)
+  await page.getByRole('button', { name: 'Enter' }).click()
+  await workbench(page)
+  expect((await browsing.cookies(link)).map(({ name }) => name)).toContain('berth-guest')
+  expect(await own()).toEqual(before)
+  for (const [one, says] of [
+    [seen, 'lastHeartbeat'],
+    [preview, `Nobody answers on port ${inside}`],
+  ] as const) {
+    await one.reload()
+    await expect(one.locator('body')).toContainText(says)
+  }
+  expect(await own()).toEqual(before)
 })
 
 test('anyone with the link comes in with one click, and knows what the port is good for', async ({

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Request } from '@playwright/test'
 import type { HistoryEntry, System, Workspace } from '../main/core/api.ts'
 import { expect, picture, workbench, type Berth } from './app.ts'
 import { ask, follow, go, test, untilIn } from './browsing.ts'
@@ -34,6 +35,26 @@ test('a link opened in a browser wakes the workspace and leads to the address th
   expect(searchParams.get('folder')).toBe('/home/coder')
   await expect(page.getByRole('treeitem', { name: 'kept.txt' })).toBeVisible()
   expect((await starts(berth, id))[0]).toMatchObject({ cause: 'VISIT', outcome: 'SUCCEEDED' })
+})
+
+test('P11: a page whose stream is cut off follows another, and goes on', async ({ berth, browsing }) => {
+  // One that waits for a person, and so does its page.
+  const image_ref = 'berth-e2e.invalid/none:1'
+  const { id } = await ask<Workspace>(berth, 'POST', '/workspaces', { name: 'Before', image_ref })
+  const isStream = (request: Request): boolean => request.resourceType() === 'eventsource'
+  let asked = 0
+  await browsing.route('**/.berth/events', (route) =>
+    isStream(route.request()) && asked++ === 0 ? route.abort() : route.continue(),
+  )
+  const streams: number[] = []
+  browsing.on('response', (response) => {
+    if (isStream(response.request())) streams.push(response.status())
+  })
+  const page = await follow(berth, browsing, id, '/')
+  await expect.poll(() => streams).toEqual([200])
+  expect(asked).toBe(2)
+  await berth.api('PATCH', `/workspaces/${id}`, { name: 'After' })
+  await expect(page.getByRole('heading')).toContainText('After')
 })
 
 test('twenty tabs that open at once start it once, and all go on', async ({ berth, browsing }) => {

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import { userInfo } from 'node:os'
+import * as os from 'node:os'
 import { join } from 'node:path'
 import Docker from 'dockerode'
 import { ulid } from 'ulid'
@@ -9,7 +9,7 @@ import { version } from '../package.json'
 import { createLocalArchives, initLocalArchives } from './archive-store/local-dir.ts'
 import { createCollector } from './collector/collector.ts'
 import type { Config } from './config.ts'
-import type { Guest, Workspace } from './core/api.ts'
+import type { Engine, Guest, Transition, Workspace } from './core/api.ts'
 import { AppError, errnoOf } from './core/errors.ts'
 import { parseArchiveKey } from './core/archive.ts'
 import { arm } from './core/failpoint.ts'
@@ -22,6 +22,8 @@ import { createGarbageTable } from './db/garbage.ts'
 import { createHistoryTable } from './db/history.ts'
 import { lockDataDir } from './db/open.ts'
 import { createWorkspaceTable } from './db/workspaces.ts'
+import { createDoctor } from './doctor/doctor.ts'
+import { diskOf, tryToWrite } from './doctor/look.ts'
 import { createBus } from './events/bus.ts'
 import { createLive } from './events/live.ts'
 import { CODE, portOrigin, workspaceOrigin, workspacePath } from './gateway/address.ts'
@@ -34,6 +36,7 @@ import { sendProblem } from './http/problem.ts'
 import { bearerOf, createRouter } from './http/router.ts'
 import { createHttpServer } from './http/server.ts'
 import { createLog } from './log.ts'
+import { createPreferences, defaultsOf, type Preferences } from './preferences.ts'
 import { homeKey } from './reconciler/observe.ts'
 import { createReconciler } from './reconciler/reconciler.ts'
 import { createDockerRunner } from './runner/docker.ts'
@@ -45,6 +48,7 @@ import { createWorkspaceService } from './service/workspaces.ts'
 import { createSharing } from './sharing.ts'
 import { createActivity } from './ttl/activity.ts'
 import { createTtl } from './ttl/ttl.ts'
+import { createUsage } from './usage/usage.ts'
 
 /** How long closing waits for operations under way; what is cut off then is picked up at the next start. */
 const CLOSE_MS = 3_000
@@ -72,9 +76,17 @@ export interface ControlPlane {
   watch: (listener: (workspaces: Workspace[]) => void) => () => void
   /** Guests who ask to be let in to one of these. */
   onRing: (listener: (workspace: Workspace, guest: Guest) => void) => () => void
+  /** One of these is about to sleep by itself. */
+  onWarning: (listener: (workspace: Workspace, transition: Transition) => void) => () => void
+  /** The engine, now and after each change. */
+  onEngine: (listener: (engine: Engine) => void) => () => void
   allow: (guestId: string) => void
   deny: (guestId: string) => void
+  /** No idle stop before this time, in milliseconds; null lets it sleep. */
+  keepAwake: (id: string, until: number | null) => void
   desire: (id: string, state: Level) => void
+  /** What a person sets while it runs. */
+  preferences: Preferences
   close: () => Promise<void>
 }
 
@@ -98,6 +110,7 @@ export async function startControlPlane(config: Config, rendererDir: string): Pr
 /** `release` gives the data directory free, last of all. */
 async function build(config: Config, rendererDir: string, release: () => void): Promise<ControlPlane> {
   const log = createLog(config.data_dir, config.log_level)
+  const preferences = createPreferences(config, (error) => log.error({ err: error }, 'a listener failed'))
   if (config.failpoints !== '') armFailpoints(config)
 
   const now = Date.now
@@ -181,7 +194,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   const history = createHistoryTable(db)
   const bus = createBus((error) => log.error({ err: error }, 'a listener failed'))
   const live = createLive(bus)
-  const trashMs = config.trash_days * 86_400_000
+  const trashMs = (): number => preferences.get().trash_days * 86_400_000
   const reconciler = createReconciler({
     table,
     history,
@@ -195,13 +208,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     trashMs,
     newOpId: newId,
   })
-  const defaults = {
-    imageRef: config.image,
-    cpus: config.cpus,
-    memoryBytes: config.memory_bytes,
-    standbyTtlSeconds: config.standby_ttl_seconds,
-    archiveTtlSeconds: config.archive_ttl_seconds,
-  }
+  const defaults = () => defaultsOf(preferences.get())
   const workspaces = createWorkspaceService({
     table,
     history,
@@ -231,7 +238,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     ],
     orphans: () => runner.orphans((id) => table.get(id) !== undefined),
     stopOrphan: (id) => runner.stop(id, AbortSignal.timeout(STOP_MS)),
-    defaults: { ...BLANK, ...defaults },
+    defaults: () => ({ ...BLANK, ...defaults() }),
     enqueue: reconciler.enqueue,
     bus,
     now,
@@ -253,17 +260,26 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     archives,
     rowOf: table.get,
     garbage,
-    keep: config.keep_archives,
+    keep: () => preferences.get().keep_archives,
     now,
     log,
   })
   const backups = createBackups({ db, dir: backupsDir, now, log })
 
+  const usage = createUsage({
+    running: () => table.living().flatMap(({ id, status }) => (status === 'RUNNING' ? id : [])),
+    look: runner.usage,
+    tell: (id, usage) => bus.publish({ kind: 'usage', id, usage }),
+    now,
+    monotonic,
+    log,
+  })
   const events = createEventHub({
     bus,
     live,
     workspaces,
     isKeeper: accounts.isKeeper,
+    onFull: usage.follow,
     runId: randomBytes(4).toString('hex'),
   })
   const problem = (response: ServerResponse, error: unknown): void => sendProblem(response, error, log)
@@ -287,6 +303,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   }
   const sharing = createSharing({
     config,
+    chosenAddress: () => preferences.get().share_address ?? undefined,
     db,
     row: table.get,
     enter: workspaces.enter,
@@ -304,6 +321,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     if (!row) return
     ttl.changed(row.id)
     if (row.status === 'DELETED') live.forget(row.id)
+    if (row.status !== 'RUNNING') usage.forget(row.id)
     const ends = row.status !== 'RUNNING' || row.operation === 'STOPPING' || row.operation === 'DELETING'
     if (ends) gateway.disconnect(row.id)
   })
@@ -321,15 +339,49 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   }
   const facts = {
     version,
-    default_image: config.image,
     data_dir: config.data_dir,
     home_store: config.home_store,
     archive_store: archivesDir,
-    keep_archives: config.keep_archives,
-    trash_days: config.trash_days,
     recovered,
   }
   const { logTail, listening, risks } = runner
+  const doctor = createDoctor({
+    engine: live.engine,
+    risks,
+    image: () => preferences.get().image,
+    hasImage: runner.hasImage,
+    clockOffset: runner.clockOffset,
+    dataDir: config.data_dir,
+    // What neither store has says whether it can be asked.
+    homeStore: {
+      root: config.home_store,
+      seen: () => homeStore.observe(homeKey({ ownerId: owner.id, id: 'none' })),
+    },
+    homeStoreProblem: live.homeStoreProblem,
+    archiveStore: { root: archivesDir, seen: () => archives.list('none') },
+    diskOf,
+    tryToWrite,
+    integrity: () => String(db.pragma('quick_check(1)', { simple: true })),
+    newestBackup: backups.newest,
+    recovered: recovered !== null,
+    port: () => server.port(),
+    shares: sharing.problems,
+    address: sharing.address,
+    versions: {
+      Berth: version,
+      Node: process.versions.node,
+      Electron: process.versions['electron'],
+      System: `${os.type()} ${os.release()} ${os.arch()}`,
+    },
+    rows: table.living,
+    places: [
+      [os.homedir(), '~'],
+      [config.data_dir, '<data directory>'],
+      [config.home_store, '<home store>'],
+      [archivesDir, '<archive store>'],
+    ],
+    now,
+  })
   const routes = createRoutes({
     workspaces,
     shares: sharing.shares,
@@ -343,9 +395,12 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     entryUrl,
     portUrl,
     listening,
+    usage: usage.read,
     risks,
+    doctor,
     logTail,
     facts,
+    preferences,
   })
   const api = createRouter({ routes, authenticate: sessions.requirePrincipal, log })
   const server = createHttpServer({ api, gateway, front, rendererDir, log })
@@ -363,6 +418,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     clearInterval(sweeping)
     const unreachable = Promise.all([server.close(), sharing.close(), gateway.close()])
     events.close()
+    usage.close()
     ttl.close()
     await unreachable
     const ended = Promise.all([reconciler.stop(), collector.close(), backups.close()])
@@ -395,6 +451,10 @@ async function build(config: Config, rendererDir: string, release: () => void): 
   collector.start()
   backups.start()
   sharing.start()
+  preferences.subscribe(() => {
+    reconciler.enqueueAll() // the trash may be due now
+    sharing.sync()
+  })
   const url = `http://127.0.0.1:${server.port()}`
   /** Of the desktop's own user, entered from no other session. */
   const scopeOf = (workspaceId: string | null) => ({
@@ -411,6 +471,7 @@ async function build(config: Config, rendererDir: string, release: () => void): 
     signInUrl: () => `${url}/#code=${sessions.issueCode(scopeOf(null), PRINTED_CODE_MS)}`,
     entryUrl: (id, port = null, path = '/') =>
       entryUrl(id, port, path, sessions.issueCode({ ...scopeOf(id), port })),
+    preferences,
     isDeleted: (id) => table.get(id)?.status === 'DELETED',
     watch(listener) {
       listener(workspaces.all(owner))
@@ -423,9 +484,25 @@ async function build(config: Config, rendererDir: string, release: () => void): 
         const rung = news.kind === 'ring' ? workspaces.announced(news.id) : undefined
         if (news.kind === 'ring' && rung?.ownerId === owner.id) listener(rung.workspace, news.guest)
       }),
+    onWarning: (listener) =>
+      bus.subscribe((news) => {
+        const warned = news.kind === 'warning' ? workspaces.announced(news.id) : undefined
+        if (news.kind === 'warning' && warned?.ownerId === owner.id)
+          listener(warned.workspace, news.transition)
+      }),
+    onEngine(listener) {
+      listener(live.engine())
+      return bus.subscribe((news) => {
+        if (news.kind === 'engine') listener(news.engine)
+      })
+    },
     allow: (guestId) => void sharing.shares.allow(owner, guestId),
     deny: (guestId) => sharing.shares.expel(owner, guestId),
     desire: (id, state) => void workspaces.desire(owner, id, state),
+    keepAwake: (id, until) =>
+      void workspaces.patch(owner, id, {
+        keep_awake_until: until === null ? null : new Date(until).toISOString(),
+      }),
     close() {
       watching.close()
       return close()
@@ -446,7 +523,7 @@ export function identityOf(
 /** What the system calls the person; somebody of whom it knows only a number is called by that. */
 function userName(): string {
   try {
-    return userInfo().username
+    return os.userInfo().username
   } catch {
     return `user-${process.getuid?.()}`
   }

@@ -44,11 +44,32 @@ describe('a setting', () => {
       archive_ttl_seconds: 86_400,
       keep_archives: 3,
       trash_days: 7,
+      theme: 'system',
+      notify_will_sleep: true,
+      notify_stopped: true,
+      notify_failed: true,
+      notify_guest_rings: true,
+      close_to_tray: false,
+      start_at_login: false,
+      start_hidden: false,
+      fixed: [],
       upstream: 'auto',
       label: 'berth',
       log_level: 'info',
       failpoints: '',
     })
+  })
+
+  test('that is a yes or a no is a word in a flag and a variable', () => {
+    settings({ start_hidden: true, notify_failed: false })
+    expect(read()).toMatchObject({ start_hidden: true, notify_failed: false })
+    const config = read(['--start-hidden', 'false'], { BERTH_NOTIFY_FAILED: 'true' })
+    expect(config).toMatchObject({ start_hidden: false, notify_failed: true })
+  })
+
+  test('that a flag or a variable has set is told as fixed', () => {
+    settings({ trash_days: 3 })
+    expect(read(['--cpus', '4'], { BERTH_IMAGE: 'mine', BERTH_PORT: '' }).fixed).toEqual(['image', 'cpus'])
   })
 
   test('cannot be changed once it was read', () => {
@@ -101,6 +122,8 @@ describe('what is wrong is refused with what it is and what to do', () => {
     [{ BERTH_UPSTREAM: 'tcp' }, /upstream/],
     [{ BERTH_LABEL: 'a=b' }, /label/],
     [{ BERTH_LOG_LEVEL: 'loud' }, /log_level/],
+    [{ BERTH_THEME: 'pink' }, /theme/],
+    [{ BERTH_CLOSE_TO_TRAY: 'perhaps' }, /close_to_tray/],
   ])('the variable %j', (env, message) => {
     expect(() => read([], env)).toThrow(invalid(message, /BERTH_.*settings\.json/))
   })

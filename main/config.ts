@@ -3,9 +3,13 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { THEMES } from './core/api.ts'
 import { AppError, errnoOf } from './core/errors.ts'
 
 const GIB = 2 ** 30
+
+/** A flag and a variable are words. */
+const yesOrNo = z.union([z.boolean(), z.stringbool()])
 
 /** Everything configurable: flag (`--home-store`), then environment (`BERTH_HOME_STORE`), then `settings.json` (`home_store`), then default. */
 const settings = z.strictObject({
@@ -22,6 +26,14 @@ const settings = z.strictObject({
   archive_ttl_seconds: z.coerce.number().int().min(0).default(86_400),
   keep_archives: z.coerce.number().int().min(1).max(100).default(3),
   trash_days: z.coerce.number().min(0).max(3_650).default(7),
+  theme: z.enum(THEMES).default('system'),
+  notify_will_sleep: yesOrNo.default(true),
+  notify_stopped: yesOrNo.default(true),
+  notify_failed: yesOrNo.default(true),
+  notify_guest_rings: yesOrNo.default(true),
+  close_to_tray: yesOrNo.default(false),
+  start_at_login: yesOrNo.default(false),
+  start_hidden: yesOrNo.default(false),
   share_address: z
     .ipv4()
     .optional()
@@ -35,17 +47,20 @@ const settings = z.strictObject({
   log_level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   failpoints: z.string().default('').describe('For crash tests only.'),
 })
-type Settings = z.infer<typeof settings>
+/** What a `settings.json` comes to, with a default for what it leaves out. */
+export type FileSettings = z.infer<typeof settings>
 
-export interface Config extends Omit<Settings, 'home_store'> {
+export interface Config extends Omit<FileSettings, 'home_store'> {
   data_dir: string
   home_store: string
+  /** Settings that a flag or a variable has set, whatever the file says. */
+  fixed: readonly string[]
 }
 
-const NAMES = Object.keys(settings.shape) as (keyof Settings)[]
+const NAMES = Object.keys(settings.shape) as (keyof FileSettings)[]
 const flagOf = (name: string): string => name.replaceAll('_', '-')
 
-export const DEFAULT_DATA_DIR = join(homedir(), '.berth')
+const DEFAULT_DATA_DIR = join(homedir(), '.berth')
 
 /**
  * Reads the configuration, once. `args` are the flags after the program's name.
@@ -58,23 +73,38 @@ export function readConfig(
 ): Config {
   const flags = readFlags(args)
   const dataDir = resolve(flags['data-dir'] || env['BERTH_DATA_DIR'] || defaultDataDir)
-  const file = readSettingsFile(join(dataDir, 'settings.json'))
-  const merged: Record<string, unknown> = { ...file }
+  const path = settingsFile(dataDir)
+  const given: Record<string, unknown> = {}
   for (const name of NAMES) {
     const value = flags[flagOf(name)] ?? env[`BERTH_${name.toUpperCase()}`]
-    if (value !== undefined && value !== '') merged[name] = value
+    if (value !== undefined && value !== '') given[name] = value
   }
+  const read = checkSettings({ ...readSettingsFile(path), ...given }, path)
+  const homeStore = resolve(read.home_store ?? join(dataDir, 'home-store'))
+  return Object.freeze({
+    ...read,
+    data_dir: dataDir,
+    home_store: homeStore,
+    fixed: Object.freeze(Object.keys(given)),
+  })
+}
+
+/** Where a person, or Berth, writes settings. */
+export const settingsFile = (dataDir: string): string => join(dataDir, 'settings.json')
+
+/**
+ * What settings come to; `path` is the file that may have to do with what is wrong.
+ * @throws {AppError} INVALID_INPUT naming each setting that is wrong.
+ */
+export function checkSettings(merged: Readonly<Record<string, unknown>>, path: string): FileSettings {
   const result = settings.safeParse(merged)
-  if (!result.success) {
-    const problems = result.error.issues.map(
-      ({ path, message }) => `${path.join('.') || 'settings.json'}: ${message}`,
-    )
-    throw new AppError('INVALID_INPUT', `The configuration is not valid: ${problems.join('; ')}`, {
-      hint: `Look at the flags, the BERTH_… variables and ${join(dataDir, 'settings.json')}.`,
-    })
-  }
-  const homeStore = resolve(result.data.home_store ?? join(dataDir, 'home-store'))
-  return Object.freeze({ ...result.data, data_dir: dataDir, home_store: homeStore })
+  if (result.success) return result.data
+  const problems = result.error.issues.map(
+    ({ path, message }) => `${path.join('.') || 'settings.json'}: ${message}`,
+  )
+  throw new AppError('INVALID_INPUT', `The configuration is not valid: ${problems.join('; ')}`, {
+    hint: `Look at the flags, the BERTH_… variables and ${path}.`,
+  })
 }
 
 function readFlags(args: readonly string[]): Record<string, string | undefined> {
@@ -89,7 +119,11 @@ function readFlags(args: readonly string[]): Record<string, string | undefined> 
   }
 }
 
-function readSettingsFile(path: string): Record<string, unknown> {
+/**
+ * The settings in the file as they stand there; none where there is no file.
+ * @throws {AppError} INVALID_INPUT when it is not a JSON object.
+ */
+export function readSettingsFile(path: string): Record<string, unknown> {
   let text
   try {
     text = readFileSync(path, 'utf8')

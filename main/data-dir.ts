@@ -65,7 +65,7 @@ export function writeInstallation(dir: string, named: Installation): void {
 }
 
 /** Whole or not at all, for this user alone. Nobody else makes one meanwhile: the data directory is locked. */
-function writeWhole(path: string, line: string): void {
+export function writeWhole(path: string, line: string): void {
   const made = `${path}.new`
   rmSync(made, { force: true })
   writeFileSync(made, `${line}\n`, { mode: 0o600, flag: 'wx', flush: true })

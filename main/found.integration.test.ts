@@ -149,7 +149,7 @@ test('a backup that does not know of an archive yet is told by what stands besid
   expect(await readFile(fileOf(workspace), 'utf8')).toBe('precious')
 })
 
-test('C7 a container without a row is reported and removed only when somebody says so; one of others never', async () => {
+test('C7: a container without a row is reported and removed only when somebody says so; one of others never', async () => {
   const before = await world()
   await removeDatabase(before.dataDir)
   await rename(join(before.dataDir, 'home-store'), join(before.dataDir, 'home-store.lost'))

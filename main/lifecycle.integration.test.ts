@@ -77,6 +77,20 @@ test('it sleeps without its container and wakes with its files, which are not se
   expect(stdout).toBe('mine\nkept\nwritten while it slept')
 })
 
+test('it is started with the variables that a person gave it', async () => {
+  const { id } = await plane.running({ env: { GREETING: "it's $HOME = ahoy\n⚓", GONE_SOON: 'x' } })
+  const told = async () =>
+    (await exec(docker, id, 'printf "%s|%s" "$GREETING" "${GONE_SOON-unset}"; echo "|$HOME"')).stdout
+  expect(await told()).toBe("it's $HOME = ahoy\n⚓|x|/home/coder")
+
+  await plane.patch(id, { env: { GREETING: 'again' } })
+  await plane.stop(id)
+  await plane.untilIn(id, 'STANDBY')
+  await plane.start(id)
+  await plane.untilIn(id, 'RUNNING')
+  expect(await told()).toBe('again|unset|/home/coder')
+})
+
 test('deleting takes the container and the run directory, then the home, and leaves the network', async () => {
   const workspace = await plane.running()
   const sibling = await plane.running()

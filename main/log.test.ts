@@ -58,7 +58,7 @@ describe('the log', () => {
     expect(said('warn')).toEqual(['warn', 'error'])
   })
 
-  test('E14 keeps secrets and the length of what comes from outside to itself', () => {
+  test('E14: keeps secrets and the length of what comes from outside to itself', () => {
     const said = log(`
       log.info(
       {
@@ -70,9 +70,29 @@ describe('the log', () => {
     )
       const long = new Error('x'.repeat(2 ** 20), { cause: new Error('y'.repeat(2 ** 20)) })
       log.error({ err: long }, 'failed')
-      log.error({ err: 'z'.repeat(2 ** 20) }, 'failed')`)
+      log.error({ err: 'z'.repeat(2 ** 20) }, 'failed')
+      let deep = new Error('字'.repeat(2 ** 20))
+      for (let n = 0; n < 9; n++) deep = new Error('"'.repeat(2 ** 20), { cause: deep })
+      log.error({ err: deep, id: 'w' }, 'failed')
+      log.warn({ agent: '\\u0000'.repeat(2 ** 20) }, 'failed')
+      log.warn({ numbers: Array.from({ length: 10_000 }, (_, n) => n) }, 'failed')
+      log.warn({ words: Array.from({ length: 10_000 }, () => 'w') }, 'f'.repeat(2 ** 20))`)
     expect(said).not.toContain('sesame')
-    for (const line of said.trim().split('\n')) expect(line.length).toBeLessThan(10_000)
+    expect(readFileSync(file, 'utf8')).toBe(said)
+    for (const line of said.trim().split('\n')) expect(Buffer.byteLength(line) + 1).toBeLessThan(4_096)
+    // What it is about is still told.
+    const all = lines(said)
+    expect(all).toHaveLength(7)
+    for (const { time, level, msg } of all)
+      expect([time, level, msg]).toEqual([
+        expect.stringMatching(/^\d{4}-.*Z$/),
+        expect.any(Number),
+        expect.stringMatching(/^(a request|failed|f+)$/),
+      ])
+    expect(all[3]).toMatchObject({
+      id: 'w',
+      err: { message: expect.stringMatching(/^"+$/) as string, cause: { cause: { cause: {} } } },
+    })
   })
 
   test('tells an error with its causes', () => {
@@ -95,9 +115,10 @@ describe('the log', () => {
   })
 
   test('begins a new file while running, too', () => {
-    log(`for (let n = 0; n < 7; n++) log.info({ n, text: 'x'.repeat(2 ** 21) }, 'large')`)
-    expect(lines(readFileSync(`${file}.1`, 'utf8')).map(({ n }) => n)).toEqual([0, 1, 2, 3, 4])
-    expect(lines(readFileSync(file, 'utf8')).map(({ n }) => n)).toEqual([5, 6])
+    writeFileSync(file, ' '.repeat(10 * 2 ** 20))
+    log(`for (let n = 0; n < 3; n++) log.info({ n }, 'large')`)
+    expect(lines(readFileSync(`${file}.1`, 'utf8')).map(({ n }) => n)).toEqual([0])
+    expect(lines(readFileSync(file, 'utf8')).map(({ n }) => n)).toEqual([1, 2])
   })
 
   test.skipIf(!existsSync('/dev/full'))('on a full disk loses lines and ends nothing', () => {

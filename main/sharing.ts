@@ -21,7 +21,9 @@ const NEWS_MS = 250
 const MAX_TRIES = 10
 
 export interface SharingDeps extends Pick<SharesDeps, 'enter' | 'bus' | 'newId' | 'now' | 'log'> {
-  config: Pick<Config, 'data_dir' | 'share_address'>
+  config: Pick<Config, 'data_dir'>
+  /** The address that a person chose. */
+  chosenAddress: () => string | undefined
   db: Db
   row: (id: string) => WorkspaceRow | undefined
   /** Milliseconds of a clock that nobody sets. */
@@ -34,10 +36,18 @@ export interface SharingDeps extends Pick<SharesDeps, 'enter' | 'bus' | 'newId' 
 }
 
 /** Sharing on the local network, put together: links and guests, the certificate authority, the listeners, and the guests' way in. */
-export function createSharing({ config, db, gateway, expel, sendProblem, ...deps }: SharingDeps) {
+export function createSharing({
+  config,
+  chosenAddress,
+  db,
+  gateway,
+  expel,
+  sendProblem,
+  ...deps
+}: SharingDeps) {
   const { now, log, bus } = deps
   const table = createShareTable(db)
-  const network = createNetwork({ fixed: config.share_address })
+  const network = createNetwork({ fixed: chosenAddress })
   const authority = createAuthority({
     dir: join(config.data_dir, 'tls'),
     hostname: hostname().toLowerCase(),
@@ -95,6 +105,12 @@ export function createSharing({ config, db, gateway, expel, sendProblem, ...deps
 
   return {
     shares,
+    /** Where shares are, or would be, served on the local network. */
+    address: network.address,
+    /** The chosen address may be another one now. */
+    sync: lan.sync,
+    /** Of each shared workspace why it cannot be served, or null. */
+    problems: () => shares.wanted().map(({ id }) => lan.facts(id).problem),
     /** A visitor has come or gone: who is in now is part of a workspace's news, told once for many requests. */
     visited(id: string, visitor: string): void {
       if (!visitor.startsWith(visitorOf('')) || news.has(id)) return

@@ -2,6 +2,7 @@ import { createContext, use } from 'react'
 import { useStore } from 'zustand'
 import type { Client } from './api/client.ts'
 import type { SessionStore } from './store/session.ts'
+import type { UsageStore } from './store/usage.ts'
 import type { WorkspacesState, WorkspacesStore } from './store/workspaces.ts'
 
 /** What main.tsx builds once and every feature uses. */
@@ -9,6 +10,7 @@ export interface Services {
   readonly client: Client
   readonly session: SessionStore
   readonly workspaces: WorkspacesStore
+  readonly usage: UsageStore
 }
 
 export const ServicesContext = createContext<Services | null>(null)

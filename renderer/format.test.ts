@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ago, ahead, bytes, duration, memory, moment } from './format.ts'
+import { ago, ahead, bytes, duration, memory, moment, tenths, usedMemory } from './format.ts'
 
 it.each([
   [0, '0 KB'],
@@ -15,6 +15,21 @@ it.each([
   [2 ** 32, '4 GB'],
   [2 ** 29, '0.5 GB'],
 ])('%d bytes of memory are %s', (count, text) => expect(memory(count)).toBe(text))
+
+it.each([
+  [0, '0 MB'],
+  [310 * 2 ** 20, '310 MB'],
+  [1_023.4 * 2 ** 20, '1,023 MB'],
+  [1_023.5 * 2 ** 20, '1.0 GB'],
+  [1.26 * 2 ** 30, '1.3 GB'],
+])('%d bytes of memory in use are %s', (count, text) => expect(usedMemory(count)).toBe(text))
+
+it.each([
+  [0, '0.0'],
+  [0.04, '0.0'],
+  [0.44, '0.4'],
+  [2, '2.0'],
+])('%d to one place is %s', (value, text) => expect(tenths(value)).toBe(text))
 
 it.each([
   [-5_000, '0 s'],

@@ -27,6 +27,16 @@ export function memory(count: number): string {
   return `${exact.format(count / 2 ** 30)} GB`
 }
 
+/** Memory in use, in powers of two like its limit: "310 MB", "1.3 GB". */
+export function usedMemory(count: number): string {
+  if (count < 1_023.5 * 2 ** 20) return `${whole.format(count / 2 ** 20)} MB`
+  return `${tenth.format(count / 2 ** 30)} GB`
+}
+
+export function tenths(value: number): string {
+  return tenth.format(value)
+}
+
 export function decimal(value: number): string {
   return exact.format(value)
 }

@@ -3,8 +3,10 @@ import { createRoot } from 'react-dom/client'
 import { createClient } from './api/client.ts'
 import { App } from './app.tsx'
 import { ServicesContext } from './context.ts'
+import { lastTheme, showTheme } from './features/settings/theme.ts'
 import { readFragment, without } from './fragment.ts'
 import { begin, createSession, end, follow, tokenOf } from './store/session.ts'
+import { createUsage } from './store/usage.ts'
 import { createWorkspaces } from './store/workspaces.ts'
 import './styles/index.css'
 
@@ -17,8 +19,10 @@ window.addEventListener('hashchange', () => {
   if (next.code !== null || next.open !== null) location.reload()
 })
 
+showTheme(lastTheme())
 const session = createSession()
 const workspaces = createWorkspaces()
+const usage = createUsage()
 const client = createClient({
   token: () => tokenOf(session.getState()),
   onUnauthorized: (token) => end(session, token),
@@ -35,7 +39,7 @@ const root = document.getElementById('root')
 if (root === null) throw new Error('index.html has no #root')
 createRoot(root).render(
   <StrictMode>
-    <ServicesContext value={{ client, session, workspaces }}>
+    <ServicesContext value={{ client, session, workspaces, usage }}>
       <App open={fragment.open} />
     </ServicesContext>
   </StrictMode>,

@@ -1,8 +1,8 @@
 /** Every sentence a person reads, in one place. */
 import { BECAUSE } from '../main/core/reasons.ts'
 import type { Operation, Outcome, Status } from '../main/core/state.ts'
-import type { Found, Progress, Share, Transition } from '../main/core/api.ts'
-import { ago, ahead, bytes, count, decimal, duration, memory } from './format.ts'
+import type { Check, Found, Progress, Settings, Share, Transition } from '../main/core/api.ts'
+import { ago, ahead, bytes, count, decimal, duration, memory, tenths, usedMemory } from './format.ts'
 
 const DAY_MS = 86_400_000
 
@@ -82,7 +82,6 @@ export const messages = {
     restore: 'Restore',
     details: 'Details',
     keepAwake: 'Keep awake',
-    refresh: 'Refresh',
     save: 'Save',
     close: 'Close',
     retry: 'Retry',
@@ -90,6 +89,7 @@ export const messages = {
     cancel: 'Cancel',
     dismiss: 'Dismiss',
     share: 'Share',
+    duplicate: 'Duplicate',
   },
 
   list: {
@@ -108,6 +108,49 @@ export const messages = {
       const when = ago(milliseconds)
       return when === null ? 'used just now' : `used ${when}`
     },
+  },
+
+  toolbar: {
+    label: 'Find workspaces',
+    search: 'Search workspaces',
+    placeholder: 'Search',
+    show: 'Show',
+    all: 'All',
+    groups: { running: 'Running', asleep: 'Asleep', archived: 'Archived', failed: 'Failed' },
+    count: (many: number) => count(many),
+    sort: 'Sort by',
+    sorts: { newest: 'Newest', used: 'Last used', name: 'Name' },
+    layout: 'Layout',
+    layouts: { list: 'List', grid: 'Grid' },
+    shown: (many: number) => (many === 1 ? '1 workspace shown' : `${count(many)} workspaces shown`),
+    nothing: 'Nothing matches',
+    nothingHint: 'No workspace has these words in its name or description and is in this state.',
+    clear: 'Clear',
+  },
+
+  palette: {
+    title: 'Commands',
+    shortcut: (mac: boolean) => (mac ? '⌘K' : 'Ctrl K'),
+    placeholder: 'Go to a workspace, or do something',
+    none: 'Nothing matches',
+    workspaces: 'Workspaces',
+    more: (many: number) => `and ${count(many)} more: type on`,
+    berth: 'Berth',
+    deeds: {
+      open: 'Open',
+      start: 'Start',
+      restore: 'Restore',
+      retry: 'Retry',
+      stop: 'Stop',
+      keepAwake: 'Keep awake for 1 hour',
+      archive: 'Archive',
+      share: 'Share…',
+      details: 'Details…',
+      duplicate: 'Duplicate…',
+      delete: 'Delete…',
+    },
+    global: { create: 'New workspace…', trash: 'Trash…', doctor: 'Doctor…', settings: 'Settings…' },
+    keys: { open: 'opens', more: 'what else can be done', close: 'closes' },
   },
 
   state: states,
@@ -185,6 +228,13 @@ export const messages = {
         : 'Nothing is kept in the trash: its files go for good at once.',
   },
 
+  duplicate: {
+    open: 'Duplicate…',
+    title: (name: string) => `Duplicate “${name}”?`,
+    text: 'This makes and starts a new workspace with the same settings, environment variables and memo.',
+    home: 'It gets a new, empty home: no file of this workspace is copied.',
+  },
+
   details: {
     title: (name: string) => `Details of ${name}`,
     tabs: {
@@ -217,6 +267,14 @@ export const messages = {
     used: 'Last used',
   },
 
+  memo: {
+    title: 'Memo',
+    add: 'Write a memo',
+    edit: 'Edit memo',
+    hint: 'Markdown: **bold**, # heading, - list, [link](https://…).',
+    tooLong: 'At most 20,000 characters.',
+  },
+
   settings: {
     description: 'Description',
     sleepAfter: 'Sleep after',
@@ -232,7 +290,7 @@ export const messages = {
     capUnit: 'h',
     capWrong: 'A number of hours, at least one minute.',
     descriptionTooLong: 'At most 1,000 characters.',
-    more: 'Image and limits',
+    more: 'Image, limits and environment',
     moreHint: 'These take effect when it starts next.',
     missing: 'This cannot be empty.',
     sudo: 'Allow sudo inside',
@@ -245,6 +303,28 @@ export const messages = {
     fourHours: 'For 4 hours',
     forever: 'Until I let it sleep',
     letSleep: 'Let it sleep',
+  },
+
+  variables: {
+    title: 'Environment variables',
+    name: 'Name',
+    value: 'Value',
+    nameOf: (row: number) => `Name of variable ${row}`,
+    valueOf: (row: number) => `Value of variable ${row}`,
+    add: 'Add a variable',
+    remove: 'Remove',
+    removeOf: (name: string, row: number) => `Remove ${name === '' ? `variable ${row}` : name}`,
+    hint: 'Whoever may ask Docker sees them, as do guests whom you let in, and they are kept in plain text beside the home: no place for a secret that you would not put in a file.',
+    fault: {
+      malformed: (name: string) =>
+        name === ''
+          ? 'Give each variable a name.'
+          : `“${name}” cannot be a name: letters, digits and _, and no digit first.`,
+      reserved: (name: string) => `${name} cannot be set here: Berth or the editor depends on it.`,
+    },
+    twice: (name: string) => `${name} is there twice.`,
+    valueWrong: (name: string) => `The value of ${name} is too long: at most 8,192 characters.`,
+    tooMany: (most: number) => `At most ${most} variables.`,
   },
 
   sharing: {
@@ -325,6 +405,21 @@ export const messages = {
     asleepHint: 'While it runs, the servers inside are listed here.',
     none: 'Nothing is listening',
     noneHint: 'Start a server in a terminal inside; it appears here by itself.',
+    exposed: 'Other users of this computer can reach it past Berth.',
+    exposedHint: 'Make it listen on 127.0.0.1: Berth reaches it all the same.',
+  },
+
+  usage: {
+    title: 'Usage',
+    none: 'Measuring…',
+    cpuName: 'CPU',
+    memoryName: 'Memory',
+    cpus: (used: number) => tenths(used),
+    bytes: (used: number) => usedMemory(used),
+    cpu: (used: number, limit: number) => `CPU ${tenths(used)} of ${decimal(limit)}`,
+    memory: (used: number, limit: number) => `memory ${usedMemory(used)} of ${memory(limit)}`,
+    memoryAlone: (used: number, limit: number) => `Memory ${usedMemory(used)} of ${memory(limit)}`,
+    both: (cpu: string, memory: string) => `${cpu}, ${memory}`,
   },
 
   copy: { done: 'Copied', failed: 'Copying failed' },
@@ -415,6 +510,41 @@ export const messages = {
     title: 'The home store cannot be seen',
   },
 
+  doctor: {
+    open: 'Doctor',
+    title: 'Doctor',
+    checking: 'Looking at everything…',
+    level: { OK: 'Fine', WARNING: 'Worth a look', PROBLEM: 'Problem' } satisfies Record<
+      Check['level'],
+      string
+    >,
+    check: {
+      ENGINE: 'Docker',
+      ISOLATION: 'Isolation',
+      IMAGE: 'Default image',
+      DISK: 'Disk space',
+      HOME_STORE: 'Home store',
+      ARCHIVE_STORE: 'Archive store',
+      DATABASE: 'Database',
+      NETWORK: 'Network and sharing',
+      CLOCK: 'Clock',
+    } satisfies Record<Check['id'], string>,
+    summary: (problems: number, warnings: number) => {
+      if (problems + warnings === 0) return 'All is well.'
+      const said = [
+        problems > 0 && (problems === 1 ? '1 problem' : `${count(problems)} problems`),
+        warnings > 0 && (warnings === 1 ? '1 thing worth a look' : `${count(warnings)} things worth a look`),
+      ]
+      return `${said.filter(Boolean).join(', ')}.`
+    },
+    checked: (when: string) => `Checked at ${when}.`,
+    again: 'Check again',
+    copy: 'Copy report',
+    report: 'What the report says',
+    reportHint:
+      'For somebody who helps you. It holds no token and names no workspace and nobody; your home directory is ~ in it.',
+  },
+
   connection: {
     lost: 'Reconnecting…',
     lastKnown: 'Shown as last known.',
@@ -446,6 +576,46 @@ export const messages = {
     usedLink: 'That link was already used or is too old. Sign in with the token, or start from a new link.',
     ended: 'Your session has ended. Please sign in again.',
     desktop: 'The app could not do it by itself just now. There is nothing to type.',
+  },
+
+  preferences: {
+    open: 'Settings…',
+    title: 'Settings',
+    tabs: { workspaces: 'Workspaces', look: 'Look and app', network: 'Network' },
+    defaults: 'New workspaces',
+    defaultsHint: 'What a new workspace begins with. The ones you have keep theirs.',
+    keeping: 'Keeping',
+    keepArchives: 'Archives kept',
+    keepArchivesUnit: 'of each workspace',
+    keepArchivesWrong: 'A whole number from 1 to 100.',
+    keepArchivesHint: 'Older ones go for good some time after.',
+    trashDays: 'Deleted workspaces stay',
+    trashDaysUnit: 'days',
+    trashDaysWrong: 'A number of days, at most 3,650.',
+    trashDaysHint: 'Then their files go for good. It holds for what is in the trash now too.',
+    theme: 'Theme',
+    themes: {
+      system: { label: 'As the system' },
+      light: { label: 'Light' },
+      dark: { label: 'Dark' },
+    } satisfies Record<Settings['theme'], { label: string }>,
+    notifications: 'Notifications',
+    app: 'This app',
+    switches: {
+      notify_will_sleep: 'A workspace is about to sleep',
+      notify_stopped: 'A workspace went to sleep or stopped by itself',
+      notify_failed: 'Something failed',
+      notify_guest_rings: 'A guest asks to be let in',
+      close_to_tray: 'Keep running in the tray when the window is closed',
+      start_at_login: 'Start when I log in',
+      start_hidden: 'Start without a window',
+    },
+    address: 'Share address',
+    addressHint:
+      'The address of this computer, such as 192.168.1.20, on which shares are served. Empty: the one that leads out.',
+    addressWrong: 'An IPv4 address such as 192.168.1.20.',
+    fixed: (name: string) =>
+      `Set when Berth was started, by --${name.replaceAll('_', '-')} or BERTH_${name.toUpperCase()}.`,
   },
 
   account: {

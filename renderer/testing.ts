@@ -17,6 +17,7 @@ export function aWorkspace(part: Partial<Workspace> = {}): Workspace {
     busy_shield: true,
     busy_cap_seconds: 43_200,
     sudo: false,
+    env: {},
     home_path: null,
     status: 'STANDBY',
     status_since: AT,

@@ -165,7 +165,7 @@ export function connect(host) {
 /** @param {number} bytes */
 const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`
 
-export class EngineError extends Error {
+class EngineError extends Error {
   /**
    * @param {number} status
    * @param {string} body

@@ -65,6 +65,7 @@ function metaFor(id: string, opId: string, more: Partial<ArchiveMeta> = {}): Arc
       archive_ttl_seconds: 0,
       busy_shield: true,
       busy_cap_seconds: 0,
+      env: {},
       created_at: '2026-01-01T00:00:00.000Z',
       archive_key: null,
       deleted_at: null,

@@ -42,7 +42,7 @@ function collector(store: Partial<CollectorDeps['archives']> = {}): Collector {
   const log = (level: string) => (fields: Record<string, unknown>, message: string) =>
     void logged.push([level, fields, message])
   return createCollector({
-    keep: 3,
+    keep: () => 3,
     archives: {
       contents: () => Promise.resolve([...contents]),
       meta: (key) => Promise.resolve(metaOf(key)),
@@ -149,7 +149,7 @@ test('one that cannot be removed is tried again, and holds up no other', async (
 test('a lost database removes nothing', async () => {
   await wait()
   const { run } = createCollector({
-    keep: 3,
+    keep: () => 3,
     archives: { contents: () => Promise.resolve(contents), meta: away, remove: away },
     rowOf: () => undefined,
     garbage,

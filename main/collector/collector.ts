@@ -14,7 +14,7 @@ export interface CollectorDeps {
   rowOf: (id: string) => WorkspaceRow | undefined
   garbage: GarbageTable
   /** So many archives of each workspace are kept. */
-  keep: number
+  keep: () => number
   now: () => number
   log: Logger
 }
@@ -28,7 +28,7 @@ export function createCollector({ archives, rowOf, garbage, keep, now, log }: Co
   let open = true
 
   const judge = (contents: readonly Content[]): Verdict =>
-    collect({ contents, rowOf, garbage: garbage.all(), keep, now: now() })
+    collect({ contents, rowOf, garbage: garbage.all(), keep: keep(), now: now() })
 
   async function collectAll(): Promise<void> {
     let contents: Content[] = await archives.contents()

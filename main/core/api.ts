@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { CAUSES, LEVELS, OPERATIONS, OUTCOMES, STATUSES } from './state.ts'
+import { isValue, MAX_VALUE, MAX_VARIABLES, nameFault } from './environment.ts'
 import { ERRORS, type ErrorCode } from './errors.ts'
 
 /** A ULID in lower case (Crockford base 32): 48 bits of time, 80 random bits. */
@@ -27,6 +28,25 @@ const imageRef = z
   .max(300)
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9._:/@-]*$/, 'must be an image reference such as codercom/code-server:latest')
 
+const NAME_FAULTS = {
+  malformed: 'a name has letters, digits and _, and begins with no digit',
+  reserved: 'Berth or the editor depends on this one',
+}
+const environment = z
+  .record(z.string(), z.string().max(MAX_VALUE))
+  .superRefine((env, context) => {
+    const add = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
+    if (Object.keys(env).length > MAX_VARIABLES) add([], `at most ${MAX_VARIABLES} variables`)
+    for (const [name, value] of Object.entries(env)) {
+      const fault = nameFault(name)
+      if (fault !== null) add([name], NAME_FAULTS[fault])
+      if (!isValue(value)) add([name], 'a value has no NUL')
+    }
+  })
+  .describe(
+    'Environment variables of all that runs inside, from its next start on. Whoever may ask Docker sees them.',
+  )
+
 const describable = {
   name: z.string().trim().min(1).max(100),
   description: z.string().max(1_000),
@@ -42,6 +62,7 @@ const describable = {
   busy_shield: z.boolean().describe('Whether work inside holds off an idle stop.'),
   busy_cap_seconds: ttl.min(60).describe('For how many seconds it does so at most.'),
   sudo: z.boolean().describe('Whether programs inside may become root of the container.'),
+  env: environment,
 }
 
 export const createWorkspace = z.strictObject(describable).partial().required({ name: true })
@@ -170,6 +191,9 @@ export type Shared = z.infer<typeof shared>
 export const listening = z.object({
   port,
   url: z.string().describe('Where it is reached in a browser of somebody who may enter.'),
+  exposed: z
+    .boolean()
+    .describe('It listens beyond loopback: other users of this machine can reach it past Berth.'),
 })
 export type Listening = z.infer<typeof listening>
 export const listeningList = z.object({ items: z.array(listening) })
@@ -240,7 +264,7 @@ export type Archive = z.infer<typeof archive>
 export const archiveList = z.object({ items: z.array(archive) })
 
 /** One operation, or a failure that was observed without one. */
-export const historyEntry = z.object({
+const historyEntry = z.object({
   op_id: z.string(),
   operation: z.enum(['NONE', ...OPERATIONS]),
   cause,
@@ -255,6 +279,46 @@ export const history = z.object({ items: z.array(historyEntry) })
 
 export const logsQuery = z.strictObject({ lines: z.coerce.number().int().min(1).max(5_000).default(200) })
 export const logs = z.object({ text: z.string().describe("The end of the container's log.") })
+
+/** What a running workspace uses at a moment. */
+export const usage = z.object({
+  at: time,
+  cpus: z.number().describe('CPUs in use: 1 is one whole core.'),
+  memory_bytes: z.int(),
+})
+export type Usage = z.infer<typeof usage>
+export const stats = z.object({
+  cpus_limit: z.number(),
+  memory_limit_bytes: z.int(),
+  samples: z.array(usage).describe('Of the last minutes, the oldest first; empty while it does not run.'),
+})
+export type Stats = z.infer<typeof stats>
+
+export const CHECKS = [
+  'ENGINE',
+  'ISOLATION',
+  'IMAGE',
+  'DISK',
+  'HOME_STORE',
+  'ARCHIVE_STORE',
+  'DATABASE',
+  'NETWORK',
+  'CLOCK',
+] as const
+/** One thing that was looked at, and what to do about it. */
+export const check = z.object({
+  id: z.enum(CHECKS),
+  level: z.enum(['OK', 'WARNING', 'PROBLEM']),
+  message: z.string(),
+  fix: z.string().nullable().describe('What to do; null where nothing is to be done.'),
+})
+export type Check = z.infer<typeof check>
+export const doctor = z.object({
+  checked_at: time,
+  checks: z.array(check),
+  report: z.string().describe('All of it as text for somebody who helps; it holds no secret.'),
+})
+export type Doctor = z.infer<typeof doctor>
 
 /** A deleted workspace whose files are still there. */
 export const trashed = z.object({
@@ -312,6 +376,40 @@ export const system = z.object({
   disk: z.object({ free_bytes: z.int(), total_bytes: z.int() }),
 })
 export type System = z.infer<typeof system>
+
+export const THEMES = ['system', 'light', 'dark'] as const
+
+const changeable = {
+  image: imageRef,
+  cpus: describable.cpus,
+  memory_bytes: describable.memory_bytes,
+  standby_ttl_seconds: ttl,
+  archive_ttl_seconds: ttl,
+  keep_archives: z.int().min(1).max(100),
+  trash_days: z.number().min(0).max(3_650),
+  theme: z.enum(THEMES),
+  notify_will_sleep: z.boolean(),
+  notify_stopped: z.boolean(),
+  notify_failed: z.boolean(),
+  notify_guest_rings: z.boolean(),
+  close_to_tray: z.boolean().describe('Whether closing the window leaves Berth in the tray.'),
+  start_at_login: z.boolean(),
+  start_hidden: z.boolean().describe('Whether it starts without its window.'),
+  share_address: z
+    .ipv4()
+    .nullable()
+    .describe('The address of this machine on which shares are served; null: the one that leads out.'),
+}
+/** What a person may change while Berth runs; defaults are of workspaces made from then on. */
+export const settings = z.object({
+  ...changeable,
+  fixed: z
+    .array(z.string())
+    .describe('Those that a flag or the environment has set: a change would have no effect.'),
+})
+export type Settings = z.infer<typeof settings>
+export const patchSettings = z.strictObject(changeable).partial()
+export type PatchSettings = z.infer<typeof patchSettings>
 
 const password = z.string().min(8).max(200)
 const accountName = z.string().trim().min(1).max(64)
@@ -379,6 +477,8 @@ export interface ServerEvents {
   state_changed: Workspace
   progress: { id: string; progress: Progress | null }
   error: { id: string; error_info: ErrorInfo }
+  /** Told every few seconds of what runs, while somebody listens; a stream that resumes is not told of the past. */
+  usage: { id: string; usage: Usage }
   /** Somebody with a link asks to be let in. */
   ring: { id: string; guest: Guest }
   /** It is going to be put to sleep soon, unless somebody keeps it awake. */

@@ -20,6 +20,7 @@ export const manifest = z.object({
   archive_ttl_seconds: z.int(),
   busy_shield: z.boolean(),
   busy_cap_seconds: z.int(),
+  env: z.record(z.string(), z.string()).default({}),
   created_at: z.iso.datetime(),
   /** The archive that stands for the home, if it is archived. */
   archive_key: z.string().regex(ARCHIVE_KEY).nullable(),

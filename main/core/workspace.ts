@@ -25,6 +25,8 @@ export interface Wishes {
   purge: boolean
   /** Programs inside may become root of the container. */
   sudo: boolean
+  /** Environment variables of what runs inside, values by name. */
+  env: Readonly<Record<string, string>>
 }
 
 /** What was last seen of it; the reconciler writes it. */
@@ -78,6 +80,7 @@ export const BLANK = {
   busyShield: true,
   busyCapSeconds: 12 * 3_600,
   sudo: false,
+  env: {},
   keepAwakeUntil: null,
   desiredState: 'RUNNING',
   cause: 'CREATED',
@@ -111,4 +114,5 @@ export const describedBy = (row: WorkspaceRow) => ({
   archive_ttl_seconds: row.archiveTtlSeconds,
   busy_shield: row.busyShield,
   busy_cap_seconds: row.busyCapSeconds,
+  env: row.env,
 })

@@ -164,6 +164,9 @@ export function createBackups({
   return {
     run,
 
+    /** When the newest was made, in milliseconds since the epoch; undefined when there is none. */
+    newest,
+
     start(): void {
       timer = setInterval(() => void runWhenOlder(0), HOUR).unref()
       void runWhenOlder(HOUR)

@@ -24,6 +24,7 @@ const COLUMNS = {
   restoreKey: 'restore_key',
   purge: 'purge',
   sudo: 'sudo',
+  env: 'env',
   wish: 'wish',
   deletedAt: 'deleted_at',
   createdAt: 'created_at',
@@ -50,7 +51,8 @@ function toRow(record: unknown): WorkspaceRow {
   const row = record as Record<keyof WorkspaceRow, Column>
   const errorInfo = row.errorInfo === null ? null : (JSON.parse(String(row.errorInfo)) as ErrorInfo)
   const flags = { busyShield: row.busyShield === 1, purge: row.purge === 1, sudo: row.sudo === 1 }
-  return { ...row, errorInfo, ...flags } as WorkspaceRow
+  const env = JSON.parse(String(row.env)) as WorkspaceRow['env']
+  return { ...row, errorInfo, env, ...flags } as WorkspaceRow
 }
 
 function toColumn(value: unknown): Column {

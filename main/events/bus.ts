@@ -1,4 +1,4 @@
-import type { Engine, ErrorInfo, Guest, Progress, Transition, Trouble } from '../core/api.ts'
+import type { Engine, ErrorInfo, Guest, Progress, Transition, Trouble, Usage } from '../core/api.ts'
 
 /** What is announced inside the main process. A workspace's news are in its row, which is committed by then. */
 export type News =
@@ -7,6 +7,7 @@ export type News =
   | { readonly kind: 'error'; readonly id: string; readonly errorInfo: ErrorInfo }
   | { readonly kind: 'warning'; readonly id: string; readonly transition: Transition }
   | { readonly kind: 'ring'; readonly id: string; readonly guest: Guest }
+  | { readonly kind: 'usage'; readonly id: string; readonly usage: Usage }
   | { readonly kind: 'engine'; readonly engine: Engine }
   | { readonly kind: 'home_store'; readonly problem: Trouble | null }
 

@@ -31,7 +31,10 @@ async function startGuestListener() {
     originOf: (_, inside) => `https://${hostOf(inside)}`,
     guestOf(token, id, inside) {
       const guest = known.get(token)
-      return guest?.row.id === id && guest.port === inside ? guest : undefined
+      const row = edge.table.get(id)
+      return guest?.row.id === id && guest.port === inside && row?.deletedAt === null
+        ? { ...guest, row }
+        : undefined
     },
     issueCode: () => 'none',
     redeemCode: () => undefined,

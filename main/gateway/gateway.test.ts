@@ -6,6 +6,8 @@ import { Socket, type AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
+import v8 from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import WebSocket from 'ws'
 import type { ErrorInfo } from '../core/api.ts'
@@ -13,13 +15,13 @@ import type { Upstream } from '../core/upstream.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
 import { SECRET, startCanary, startRawCanary, type Canary } from '../testing/canary.ts'
 import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
-import { connectTo, sendRaw, sendRawForHead } from '../testing/raw.ts'
+import { connectTo, rawRequest, sendRaw, sendRawForHead } from '../testing/raw.ts'
 import { ALICE, BOB, idOf } from '../testing/rows.ts'
 import { connect, openStream, send, type Answer, type Ask } from '../testing/send.ts'
 import { until } from '../testing/until.ts'
 import type { Front, Visit } from './front.ts'
 import { ACTIONS, type Action } from './gate.ts'
-import { COOKIE } from './headers.ts'
+import { COOKIE, PORT_COOKIE } from './headers.ts'
 
 let edge: Edge
 let canary: Canary
@@ -162,7 +164,6 @@ describe('a request to a running workspace', () => {
     ['GET', 204],
     ['GET', 304],
     ['DELETE', 200],
-    ['OPTIONS', 200],
   ])('%s answered with %i has the answer’s head and no more', async (method, status) => {
     canary.answer = (_, response) => response.writeHead(status, { 'X-Theirs': '1' }).end()
     const answer = await visit('/', { method })
@@ -186,6 +187,40 @@ describe('a request to a running workspace', () => {
     for (const secret of [TOKEN, COOKIE, 'Bearer', 'Expect'])
       expect(canary.bytes(), secret).not.toContain(secret)
     for (const request of canary.requests) expect(request.headers.cookie).toBe('mine=1; other=2')
+  })
+
+  test('P2: is rid of what is for one hop only', async () => {
+    const sent = {
+      'X-In': 'in',
+      'Keep-Alive': 'timeout=9',
+      'Proxy-Authorization': 'Basic eDp5',
+      'Proxy-Authenticate': 'Basic',
+      'Proxy-Connection': 'keep-alive',
+      TE: 'trailers',
+      Trailer: 'X-Late',
+      Upgrade: 'h2c',
+    }
+    const fields = Object.entries(sent).map(([name, value]) => `${name}: ${value}`)
+    const { status } = await sendRaw(
+      edge.port,
+      [
+        `GET /w/${id}/ HTTP/1.1`,
+        `Host: ${edge.hostOf(id)}`,
+        `Cookie: ${edge.cookie(id).cookie}`,
+        'Connection: close, X-In',
+        ...fields,
+        'X-Stays: stays',
+        '',
+        '',
+      ].join('\r\n'),
+    )
+    expect(status).toBe(200)
+    const [{ headers }] = canary.requests as [IncomingMessage]
+    expect(headers).toMatchObject({ 'x-stays': 'stays', connection: 'close' })
+    for (const name of Object.keys(sent)) {
+      expect(headers).not.toHaveProperty(name.toLowerCase())
+      expect(canary.bytes(), name).not.toMatch(new RegExp(`^${name}:`, 'im'))
+    }
   })
 
   test('P4: cannot have cookies set beyond the workspace, nor ours', async () => {
@@ -595,8 +630,10 @@ describe('E8: who may enter', () => {
       const ways = async (host: string, origin: string, expected: number): Promise<void> => {
         const headers = credential()
         const target = `${edge.url}/w/${id}`
-        for (const method of ['GET', 'POST', 'HEAD', 'OPTIONS', 'PROPFIND'])
+        for (const method of ['GET', 'POST', 'HEAD', 'PROPFIND'])
           expect((await send(`${target}/x`, { host, method, headers })).status, method).toBe(expected)
+        const preflight = await send(`${target}/x`, { host, method: 'OPTIONS', headers })
+        expect(preflight.status, 'OPTIONS').toBe(expected === 200 ? 405 : expected)
         const events = await openStream(`${target}/.berth/events`, { host, headers })
         events.destroy()
         expect(events.statusCode, 'events').toBe(expected)
@@ -644,6 +681,116 @@ describe('E8: who may enter', () => {
       expect((await navigate('/', of, edge.bearer)).status).toBe(404)
       expect(await open(of, { headers: edge.bearer })).toBe(404)
     }
+  })
+})
+
+test('E6: OPTIONS reaches no workspace without a credential, and no editor at all', async () => {
+  const preflight = { origin: 'http://evil.com', 'access-control-request-method': 'POST' }
+  const editor = { url: `${edge.url}/w/${id}/x`, host: edge.hostOf(id) }
+  const port = { url: `${edge.url}/x`, host: edge.portHostOf(id, 3000) }
+  const options = async ({ url, host }: typeof editor, headers = {}): Promise<number> =>
+    (await send(url, { host, method: 'OPTIONS', headers: { ...preflight, ...headers } })).status
+  for (const place of [editor, { ...editor, host: edge.host }, port])
+    for (const headers of [
+      {},
+      { authorization: 'Bearer wrong' },
+      { cookie: `${COOKIE}=x; ${PORT_COOKIE}=x` },
+    ])
+      expect(await options(place, headers), place.host).toBe(401)
+  for (const headers of [edge.cookie(id), edge.bearer]) expect(await options(editor, headers)).toBe(405)
+  expect(canary.bytes()).toBe('')
+  // A server on a port may have a use for it.
+  expect(await options(port, edge.portCookie(id, 3000))).toBe(200)
+})
+
+describe('E8: a request that changes something', () => {
+  const CHANGES = ['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND']
+  const PLACES: [
+    string,
+    () => { url: string; host: string; origin: string; headers: Record<string, string> },
+  ][] = [
+    [
+      'editor',
+      () => ({
+        url: `${edge.url}/w/${id}/x`,
+        host: edge.hostOf(id),
+        origin: edge.originOf(id),
+        headers: edge.cookie(id),
+      }),
+    ],
+    [
+      'plain address',
+      () => ({ url: `${edge.url}/w/${id}/x`, host: edge.host, origin: edge.url, headers: edge.bearer }),
+    ],
+    [
+      'port',
+      () => ({
+        url: `${edge.url}/x`,
+        host: edge.portHostOf(id, 3000),
+        origin: edge.portOriginOf(id, 3000),
+        headers: edge.portCookie(id, 3000),
+      }),
+    ],
+    [
+      'port, for a program',
+      () => ({
+        url: `${edge.url}/x`,
+        host: edge.portHostOf(id, 3000),
+        origin: edge.portOriginOf(id, 3000),
+        headers: edge.bearer,
+      }),
+    ],
+  ]
+
+  test.each(PLACES)('of the %s comes from its own pages, or from no page', async (_, make) => {
+    const { url, host, origin, headers } = make()
+    const ask = (method: string, from?: string): Promise<Answer> =>
+      send(url, { host, method, headers: { ...headers, ...(from !== undefined && { origin: from }) } })
+    const strangers = [
+      'null',
+      '',
+      'http://evil.com',
+      `${origin}.evil.com`,
+      `${origin}/`,
+      origin.replace('http', 'https'),
+      origin.toUpperCase(),
+      ...[
+        edge.url,
+        edge.originOf(id),
+        edge.originOf(idOf(2)),
+        edge.portOriginOf(id, 3000),
+        edge.portOriginOf(id, 3001),
+      ].filter((one) => one !== origin),
+    ]
+    for (const method of CHANGES)
+      for (const from of strangers) expect((await ask(method, from)).status, `${method} ${from}`).toBe(403)
+    const twice = [
+      `POST ${new URL(url).pathname} HTTP/1.1`,
+      `Host: ${host}`,
+      `Authorization: Bearer ${TOKEN}`,
+    ]
+    const both = rawRequest(twice[0]!, [...twice.slice(1), `Origin: ${origin}`, `Origin: ${origin}`])
+    expect((await sendRaw(edge.port, both)).status).toBe(403)
+    expect(canary.bytes()).toBe('')
+    for (const method of CHANGES) {
+      expect((await ask(method, origin)).status, method).toBe(200)
+      expect((await ask(method)).status, method).toBe(200)
+    }
+    // To read, one may come from anywhere: whether a page may see it is for its browser to say.
+    for (const method of ['GET', 'HEAD'])
+      expect((await ask(method, 'http://evil.com')).status, method).toBe(200)
+  })
+
+  test('of a port comes from its own pages also when they hide where they are', async () => {
+    const ask = (host: string, path: string, headers: Record<string, string>): Promise<Answer> =>
+      send(edge.url + path, { host, method: 'POST', headers: { origin: 'null', ...headers } })
+    const [host, cookie] = [edge.portHostOf(id, 3000), edge.portCookie(id, 3000)]
+    for (const site of ['cross-site', 'same-site', 'none'])
+      expect((await ask(host, '/x', { ...cookie, 'sec-fetch-site': site })).status, site).toBe(403)
+    const own = { 'sec-fetch-site': 'same-origin' }
+    expect((await ask(edge.hostOf(id), `/w/${id}/x`, { ...edge.cookie(id), ...own })).status).toBe(403)
+    expect(canary.bytes()).toBe('')
+    expect((await ask(host, '/x', { ...cookie, ...own })).status).toBe(200)
   })
 })
 
@@ -712,6 +859,24 @@ describe('E9: without a session', () => {
     for (const [way, answers] of told) expect(answers.size, way).toBe(1)
     expect(row(sleeping)).toMatchObject({ desiredState: 'STANDBY', wish: 1 })
     expect(edge.enqueued).toEqual([])
+  }, 60_000)
+
+  test('a sleeping workspace is refused as fast as one that does not exist', async () => {
+    const ids = [edge.asleep(2), UNKNOWN]
+    const times: [number[], number[]] = [[], []]
+    for (let n = 0; n < 250; n++)
+      for (const which of n % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
+        const of = ids[which]!
+        const headers = { ...NAVIGATION, cookie: `${COOKIE}=${n}` }
+        const begun = performance.now()
+        expect((await send(`${edge.url}/w/${of}/`, { host: edge.hostOf(of), headers })).status).toBe(401)
+        if (n >= 50) times[which].push(performance.now() - begun) // warm
+      }
+    const [asleep, unknown] = times.map((all) => all.sort((a, b) => a - b)[all.length / 2]!) as [
+      number,
+      number,
+    ]
+    expect(Math.max(asleep, unknown) / Math.min(asleep, unknown)).toBeLessThan(2)
   }, 60_000)
 
   test('a person is led to sign in and back', async () => {
@@ -900,7 +1065,7 @@ describe('a visitor', () => {
     const begun = performance.now()
     edge.sessions.signOut(sessionId)
     await ended
-    expect(performance.now() - begun).toBeLessThan(2_000)
+    expect(performance.now() - begun).toBeLessThan(1_000)
     expect(edge.gateway.connections(`session:${sessionId}`)).toBe(0)
     expect(await open(id, { headers })).toBe(401)
     expect(other.readyState).toBe(WebSocket.OPEN)
@@ -1269,14 +1434,15 @@ describe('the page of a workspace that does not run', () => {
 
   test('P11: tells its page of itself alone, at once, as a stream', async () => {
     const of = edge.asleep(2)
-    const stream = await openStream(`${edge.url}/w/${of}/.berth/events`, {
-      host: edge.hostOf(of),
-      headers: edge.cookie(of),
-    })
+    const headers = edge.cookie(of)
+    const begun = performance.now()
+    const stream = await openStream(`${edge.url}/w/${of}/.berth/events`, { host: edge.hostOf(of), headers })
     onTestFinished(() => void stream.destroy())
     const seen: string[] = []
-    createInterface(stream).on('line', (line) => seen.push(line))
+    const lines = createInterface(stream).on('line', (line) => seen.push(line))
     stream.on('error', () => undefined)
+    while (!seen.some((line) => line.startsWith('event: '))) await once(lines, 'line')
+    expect(performance.now() - begun).toBeLessThan(500)
     await until('the present', () => seen.some((line) => line.startsWith('event: engine')))
     edge.bus.publish({ kind: 'workspace', id })
     edge.bus.publish({ kind: 'workspace', id: of })
@@ -1290,6 +1456,7 @@ describe('P5: a request that two readers could read differently', () => {
   const inner = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'
   const post = (fields: string, body: string): string =>
     `POST /w/${id}/ HTTP/1.1\r\n${head()}${fields}\r\n${body}`
+  const crowd = (count: number): string => 'a:\r\n'.repeat(count)
   const CASES: [string, () => string][] = [
     ['both lengths', () => post('Content-Length: 4\r\nTransfer-Encoding: chunked\r\n', `0\r\n\r\n${inner}`)],
     [
@@ -1394,15 +1561,44 @@ describe('P5: a request that two readers could read differently', () => {
     ['a version of one digit', () => `GET /w/${id}/ HTTP/1\r\n${head()}\r\n${inner}`],
     ['the preface of HTTP/2', () => 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['a head of more than 16 KiB', () => post(`X: ${'x'.repeat(20_000)}\r\n`, inner)],
+    // Node reads on past so many, and keeps none of the rest.
+    ...[600, 2_000].flatMap((count): [string, () => string][] => [
+      [
+        `${count} headers, then a length`,
+        () => post(crowd(count) + `Content-Length: ${inner.length}\r\n`, inner),
+      ],
+      [
+        `${count} headers, then a host`,
+        () => `GET /w/${id}/ HTTP/1.1\r\n${head()}${crowd(count)}Host: x\r\n\r\n`,
+      ],
+      [
+        `${count} headers, then an origin, for a WebSocket`,
+        () =>
+          rawUpgrade(
+            [
+              `Authorization: Bearer ${TOKEN}`,
+              ...crowd(count).trim().split('\r\n'),
+              'Origin: http://evil.com',
+            ],
+            { origin: false },
+          ),
+      ],
+    ]),
   ]
 
-  test.each(CASES)('because of %s is refused, and upstream never sees a second one', async (_, make) => {
-    const { status } = await sendRawForHead(edge.port, make())
-    expect(status).toBeGreaterThanOrEqual(400)
-    expect(status).toBeLessThan(500)
-    expect(canary.bytes()).not.toContain('smuggled')
-    expect((await visit('/')).status).toBe(200)
-  })
+  test.each(CASES)(
+    'because of %s is refused, its connection closed, and upstream never sees a second one',
+    async (_, make) => {
+      // Resolves once the connection is closed.
+      const { status, body, header } = await sendRaw(edge.port, make())
+      expect(header('connection')).toBe('close')
+      expect(status).toBeGreaterThanOrEqual(400)
+      expect(status).toBeLessThan(500)
+      expect(body, 'nothing else is answered').not.toContain('HTTP/1.1')
+      expect(canary.bytes()).not.toContain('smuggled')
+      expect((await visit('/')).status).toBe(200)
+    },
+  )
 
   test('comes in more shapes than sixty', () => expect(CASES.length).toBeGreaterThan(60))
 
@@ -1418,8 +1614,25 @@ describe('P5: a request that two readers could read differently', () => {
 
 // An exception that nobody catches fails the whole run.
 describe('P6: a client that resets its connection', () => {
-  const ROUNDS = 200
+  const ROUNDS = 1_000
+  const AT_ONCE = 250
   const upgraded = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+  /** Resets that many connections, each after what is done on it. */
+  async function rounds(use: (socket: Socket, n: number) => Promise<unknown>): Promise<void> {
+    for (let from = 0; from < ROUNDS; from += AT_ONCE)
+      await Promise.all(
+        Array.from({ length: AT_ONCE }, async (_, n) => {
+          const socket = await connectTo(edge.port)
+          socket.on('error', () => undefined)
+          await use(socket, from + n)
+          socket.resetAndDestroy()
+        }),
+      )
+  }
+  /** At every stage: before, during and after what upstream says. */
+  async function turns(n: number): Promise<void> {
+    for (let turn = 0; turn < n % 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+  }
 
   test.each<[string, () => Promise<unknown>]>([
     [
@@ -1446,46 +1659,67 @@ describe('P6: a client that resets its connection', () => {
         edge.upstreams.set(id, await startRawCanary(upgraded, reset, 'port'))
       },
     ],
-  ])('%s takes nobody with it', async (_, prepare) => {
-    await prepare()
-    await Promise.all(
-      Array.from({ length: ROUNDS }, async (_, n) => {
-        const socket = await connectTo(edge.port)
-        socket.on('error', () => undefined)
-        socket.write(rawUpgrade())
-        // At every stage: before, during and after what upstream says.
-        for (let turns = 0; turns < n % 10; turns++) await new Promise((resolve) => setImmediate(resolve))
+  ])(
+    '%s takes nobody with it',
+    async (_, prepare) => {
+      await prepare()
+      const upgrade = rawUpgrade()
+      await rounds(async (socket, n) => {
+        socket.write(upgrade)
+        await turns(n)
         if (n % 2 === 0) socket.write(Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]))
-        socket.resetAndDestroy()
-      }),
-    )
-    await until('upstream is let go', () => canary.sockets.size === 0)
-    edge.upstreams.set(id, canary.upstream)
-    expect((await visit('/')).status).toBe(200)
-    const socket = await open()
-    expect(socket).toBeInstanceOf(WebSocket)
-    ;(socket as WebSocket).terminate()
-  })
+      })
+      await until('upstream is let go', () => canary.sockets.size === 0)
+      edge.upstreams.set(id, canary.upstream)
+      expect((await visit('/')).status).toBe(200)
+      const socket = await open()
+      expect(socket).toBeInstanceOf(WebSocket)
+      ;(socket as WebSocket).terminate()
+    },
+    60_000,
+  )
 
   test('in the middle of a request or an answer takes nobody with it', async () => {
     canary.answer = (request, response) => {
       response.write('x')
       request.resume()
     }
-    await Promise.all(
-      Array.from({ length: ROUNDS }, async (_, n) => {
-        const socket = await connectTo(edge.port)
-        socket.on('error', () => undefined)
-        socket.write(
-          `POST /w/${id}/ HTTP/1.1\r\nHost: ${edge.host}\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 100\r\n\r\nabc`,
-        )
-        if (n % 2 === 0) await once(socket, 'data')
-        socket.resetAndDestroy()
-      }),
-    )
+    await rounds(async (socket, n) => {
+      socket.write(
+        `POST /w/${id}/ HTTP/1.1\r\nHost: ${edge.host}\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 100\r\n\r\nabc`,
+      )
+      if (n % 2 === 0) await once(socket, 'data')
+    })
     await until('upstream is let go', () => canary.sockets.size === 0)
     expect(edge.log.errors).toEqual([])
-  })
+  }, 60_000)
+
+  test('during the wake of a workspace takes nobody with it, and the wake goes on', async () => {
+    const of = edge.asleep(2)
+    const { cookie } = edge.cookie(of)
+    const head = `HTTP/1.1\r\nHost: ${edge.hostOf(of)}\r\nCookie: ${cookie}\r\n`
+    const asks = [
+      `GET /w/${of}/ ${head}Accept: text/html\r\n\r\n`,
+      `GET /w/${of}/.berth/events ${head}\r\n`,
+      `POST /w/${of}/x ${head}Content-Length: 100\r\n\r\nabc`,
+      rawUpgrade([], { of }),
+    ]
+    const states = [{ operation: 'STARTING' }, { operation: 'NONE', status: 'RUNNING' }] as const
+    await rounds(async (socket, n) => {
+      if (n % AT_ONCE === 0 && n > 0) edge.table.writeObserved(of, states[(n / AT_ONCE) % 2]!)
+      if (n === ROUNDS / 2) edge.upstreams.set(of, canary.upstream)
+      socket.write(asks[n % asks.length]!)
+      await turns(n)
+      if (n % 3 === 0 && n % asks.length < 2) await once(socket, 'data')
+    })
+    await until('all are let go', () => {
+      const { sessionId } = edge.sessions.visitor(cookie.split('=')[1]!, of, null)!
+      return edge.gateway.connections(`session:${sessionId}`) === 0 && canary.sockets.size === 0
+    })
+    expect(row(of)).toMatchObject({ desiredState: 'RUNNING', wish: 2 })
+    expect(edge.log.errors).toEqual([])
+    expect((await visit('/', {}, of)).status).toBe(200)
+  }, 60_000)
 })
 
 test('an answer that cannot be sent any more is nobody’s failure', async () => {
@@ -1609,19 +1843,31 @@ test('E11: what comes in never says where to connect to', async () => {
   expect(new Set(targets)).toEqual(new Set(known))
 })
 
-test('P7: two thousand WebSockets that come and go leave nothing behind', async () => {
+test('P7: five thousand WebSockets that come and go leave nothing behind', async () => {
   const descriptors = (): number => (process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0)
-  const before = descriptors()
+  v8.setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const memory = (): number => {
+    collect()
+    return process.memoryUsage.rss()
+  }
   const headers = edge.bearer
-  for (let round = 0; round < 20; round++) {
+  const round = async (): Promise<void> => {
     const sockets = await Promise.all(Array.from({ length: 100 }, () => open(id, { headers })))
     expect(edge.gateway.connections('session:token')).toBe(100)
     for (const [n, socket] of (sockets as WebSocket[]).entries())
       if (n % 2 === 0) socket.terminate()
       else socket.close()
     await until('all are closed', () => edge.gateway.connections('session:token') === 0)
+    await until('upstream is let go', () => canary.sockets.size === 0)
+    canary.requests.length = 0 // the test's own memory
   }
-  await until('upstream is let go', () => canary.sockets.size === 0)
+  const before = descriptors()
+  for (let n = 0; n < 5; n++) await round() // what is made once is made
+  const warm = memory()
+  for (let n = 0; n < 50; n++) await round()
+  expect(edge.begun).toHaveLength(5_500)
   expect(edge.begun.every(({ ended }) => ended)).toBe(true)
   await until('their descriptors are closed', () => descriptors() <= before + 2, { last: descriptors })
+  expect(memory() - warm).toBeLessThan(50 * 2 ** 20)
 }, 60_000)

@@ -11,7 +11,7 @@ import type { Front, Target, Ticket, Visit } from './front.ts'
 import { ACTIONS, MAY, gate, wakes, type Action, type Gate } from './gate.ts'
 import { sendPage, type Page } from './pages.ts'
 import { proxyRequest, proxyUpgrade, refuseUpgrade, type Hop } from './proxy.ts'
-import { isNavigation, isUnasked, isVisit, valuesOf } from './requests.ts'
+import { isFrom, isNavigation, isSafe, isUnasked, isVisit } from './requests.ts'
 import { sendWaitingPage } from './waiting-page.ts'
 
 /** Below it, on every origin, is what the gateway answers itself. */
@@ -60,8 +60,12 @@ export function createGateway(deps: GatewayDeps) {
     // A browser's pages live on the workspace's own origin, where they can reach nothing else.
     if (!target.own && request.headers['sec-fetch-mode'] === 'navigate')
       return redirect(response, originOf(front, target) + pathOf(target))
+    if (!isSafe(request) && isStranger(front, request, target))
+      throw new AppError('FORBIDDEN', 'Only its own pages may do this')
     if (target.own && exchangeCode(front, request, response, target)) return
     const admitted = front.admit(request, target)
+    // The editor has no use for it; a server on a port may have one.
+    if (request.method === 'OPTIONS' && target.port === null) throw new AppError('METHOD_NOT_ALLOWED')
     const visit = isUnasked(request) ? { ...admitted, mayWake: false } : admitted
     const ticket = target.own && isVisit(request) ? front.renew?.(request, target) : undefined
     if (ticket) {
@@ -253,10 +257,18 @@ export function createGateway(deps: GatewayDeps) {
 
   /** Exactly the origin that the request is sent to; none only from a client that is no browser and has a token. */
   function originAllowed(front: Front, request: IncomingMessage, target: Target): boolean {
-    const origins = valuesOf(request, 'origin')
-    if (origins.length === 0) return front.isProgram(request)
-    const allowed = target.own ? front.originOf(target.id, target.port) : `http://${request.headers.host}`
-    return origins.length === 1 && origins[0] === allowed
+    if (request.headers.origin === undefined) return front.isProgram(request)
+    return isFrom(
+      request,
+      target.own ? front.originOf(target.id, target.port) : `http://${request.headers.host}`,
+    )
+  }
+
+  /** A page of another origin. A form on a page with `no-referrer` has the origin `null`, and is told from others by its browser. */
+  function isStranger(front: Front, request: IncomingMessage, target: Target): boolean {
+    if (request.headers.origin === undefined || originAllowed(front, request, target)) return false
+    const hides = isFrom(request, 'null') && request.headers['sec-fetch-site'] === 'same-origin'
+    return target.port === null || !hides
   }
 
   /** The first visit with a code: the code becomes a cookie and leaves the address. True when it has answered. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** A browser that goes somewhere, in a tab or in a frame, as opposed to a page that loads its parts. */
 export function isVisit({ method, headers }: IncomingMessage): boolean {
@@ -30,3 +30,27 @@ export function isForeign({ headers, method }: IncomingMessage): boolean {
 /** The values of a header, as often as it came. */
 export const valuesOf = ({ rawHeaders }: IncomingMessage, name: string): string[] =>
   rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name)
+
+/** Whether a request with this method changes nothing. */
+export const isSafe = ({ method = '' }: IncomingMessage): boolean =>
+  ['GET', 'HEAD', 'OPTIONS'].includes(method)
+
+/** Whether its one `Origin` is this. */
+export function isFrom(request: IncomingMessage, origin: string | undefined): boolean {
+  const origins = valuesOf(request, 'origin')
+  return origins.length === 1 && origins[0] === origin
+}
+
+/**
+ * A request with so many headers is refused. It is a server's `maxHeadersCount`, too: from there on Node before 22 leaves
+ * out what follows, be it a length or an origin.
+ */
+export const MAX_HEADERS = 500
+
+export const hasTooManyHeaders = ({ rawHeaders }: IncomingMessage): boolean =>
+  rawHeaders.length / 2 >= MAX_HEADERS
+
+/** Answers that there are too many headers, and closes the connection. */
+export function refuseHeaders(response: ServerResponse): void {
+  response.writeHead(431, { Connection: 'close', 'Content-Length': 0 }).end()
+}

@@ -1,8 +1,12 @@
+import { createHash } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { problem } from '../core/api.ts'
 import type { WorkspaceRow } from '../core/workspace.ts'
 import { COOKIE, PORT_COOKIE } from '../gateway/headers.ts'
+import { rowsOfOthers } from '../security/oracle.ts'
+import { createRandom } from '../testing/crash/random.ts'
 import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
+import { rawRequest, sendRaw } from '../testing/raw.ts'
 import { ALICE, BOB, idOf } from '../testing/rows.ts'
 import { openStream, send, type Answer } from '../testing/send.ts'
 import type { Route } from './router.ts'
@@ -52,6 +56,8 @@ function bodyOf({ path, method }: Route): object | undefined {
       return { name: `Dave ${++names}`, password: 'correct horse' }
     case '/accounts/{id}':
       return { name: `Erin ${++names}` }
+    case '/settings':
+      return { cpus: 3 }
     case '/workspaces':
       return { name: 'New' }
     case '/workspaces/{id}':
@@ -239,6 +245,7 @@ const TABLE: Record<string, readonly [stranger: number, bob: number, alice: numb
   'GET /workspaces/{id}':              [401, 403, 200],
   'PATCH /workspaces/{id}':            [401, 403, 200],
   'DELETE /workspaces/{id}':           [401, 403, 204],
+  'POST /workspaces/{id}:duplicate':   [401, 403, 201],
   'POST /workspaces/{id}:start':       [401, 403, 202],
   'POST /workspaces/{id}:stop':        [401, 403, 202],
   'POST /workspaces/{id}:archive':     [401, 403, 202],
@@ -250,6 +257,7 @@ const TABLE: Record<string, readonly [stranger: number, bob: number, alice: numb
   'GET /workspaces/{id}/archives':     [401, 403, 200],
   'GET /workspaces/{id}/history':      [401, 403, 200],
   'GET /workspaces/{id}/logs':         [401, 403, 200],
+  'GET /workspaces/{id}/stats':        [401, 403, 200],
   'GET /workspaces/{id}/events':       [401, 403, 200],
   'GET /workspaces/{id}/shares':       [401, 403, 200],
   'POST /workspaces/{id}/shares':      [401, 403, 201],
@@ -265,6 +273,9 @@ const TABLE: Record<string, readonly [stranger: number, bob: number, alice: numb
   'DELETE /found/{id}':                [401, 404, 204],
   'GET /events':                       [401, 200, 200],
   'GET /system':                       [401, 200, 200],
+  'GET /doctor':                       [401, 403, 200],
+  'GET /settings':                     [401, 403, 200],
+  'PATCH /settings':                   [401, 403, 200],
   'GET /openapi.json':                 [401, 200, 200],
 }
 
@@ -354,6 +365,33 @@ describe('who may what', () => {
 })
 
 describe('nothing is changed', () => {
+  const NOT_JSON = [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    '',
+    'application/jsonx',
+    'text/json',
+    'application/ld+json',
+  ]
+  /** Origins whose pages may change nothing. */
+  const strangers = (): string[] => [
+    ...[
+      'null',
+      '',
+      'http://evil.com',
+      `http://${edge.host}.evil.com`,
+      `https://${edge.host}`,
+      `${edge.url}/`,
+    ],
+    ...[
+      'http://127.0.0.1',
+      `http://localhost:${edge.port}`,
+      edge.originOf(idOf(1)),
+      edge.portOriginOf(idOf(1), 3000),
+    ],
+  ]
+
   test('E5: by GET, HEAD and OPTIONS on any path, with any query and body', async () => {
     const id = edge.asleep(1)
     const before = world()
@@ -375,30 +413,108 @@ describe('nothing is changed', () => {
   test('E5: by a page of another site or another origin, even with the token', async () => {
     edge.asleep(1)
     const before = world()
-    for (const route of edge.routes)
-      for (const site of ['cross-site', 'same-site']) {
-        const headers = { ...edge.bearer, 'sec-fetch-site': site }
+    // Older browsers say where a page is from, and not how far that is.
+    const changes = edge.routes.filter(({ method }) => method !== 'GET')
+    const pages: [Headers, readonly Route[]][] = [
+      ...['cross-site', 'same-site'].map((site): [Headers, readonly Route[]] => [
+        { 'sec-fetch-site': site },
+        edge.routes,
+      ]),
+      ...strangers().map((origin): [Headers, Route[]] => [{ origin }, changes]),
+    ]
+    for (const [page, routes] of pages)
+      for (const route of routes) {
+        const headers = { ...edge.bearer, ...page }
         const answer = await call(route.method, addressOf(route), headers, bodyOf(route))
-        expect(answer.status, `${nameOf(route)} ${site}`).toBe(403)
+        expect(answer.status, `${nameOf(route)} ${JSON.stringify(page)}`).toBe(403)
         expect(told(answer).code).toBe('FORBIDDEN')
       }
+    const twice = ['POST /api/v1/workspaces HTTP/1.1', `Host: ${edge.host}`, `Authorization: Bearer ${TOKEN}`]
+    const own = `Origin: ${edge.url}`
+    const { status } = await sendRaw(edge.port, rawRequest(twice[0]!, [...twice.slice(1), own, own]))
+    expect(status).toBe(403)
     expect(world()).toBe(before)
+    // The dashboard is told from these, by either of its names.
+    for (const name of ['127.0.0.1', 'localhost']) {
+      const host = `${name}:${edge.port}`
+      const answer = await send(`${edge.url}/api/v1/workspaces`, {
+        method: 'POST',
+        host,
+        headers: { ...edge.bearer, ...JSON_TYPE, origin: `http://${host}` },
+        body: '{"name":"New"}',
+      })
+      expect(answer.status, name).toBe(201)
+    }
   })
+
+  test('E5: by ten thousand requests with the token that read, come from elsewhere, or are no JSON', async () => {
+    for (const [n, route] of edge.routes.entries()) await ready(route, n + 10)
+    const id = edge.asleep(1)
+    const all = (): string => createHash('sha256').update(rowsOfOthers(edge.db, null).join()).digest('hex')
+    const before = { rows: all(), world: world() }
+    const { pick, chance } = createRandom(5)
+    const bodied = edge.routes.filter(({ body }) => body)
+    const ids = [id, ...edge.table.living().map((row) => row.id), 'x']
+    const bodies = [undefined, '{}', '{"desired_state":"RUNNING"}', `{"token":"${TOKEN}"}`, '{"name":"New"}']
+    const page = (): Headers =>
+      chance(0.5) ? { 'sec-fetch-site': pick(['cross-site', 'same-site']) } : { origin: pick(strangers()) }
+    /** One of each kind, with everything else by chance. */
+    function next(n: number): { method: string; route: Route; headers: Headers; body: string | undefined } {
+      const route = pick(edge.routes)
+      const body = bodyOf(route)
+      const given = body ? JSON.stringify(body) : pick(bodies)
+      if (n % 3 === 0) {
+        const headers = {
+          ...(chance(0.5) && { 'x-http-method-override': 'DELETE' }),
+          ...(chance(0.3) && page()),
+        }
+        return {
+          method: pick(['GET', 'HEAD', 'OPTIONS']),
+          route,
+          headers: { ...JSON_TYPE, ...headers },
+          body: given,
+        }
+      }
+      if (n % 3 === 1)
+        return { method: route.method, route, headers: { ...JSON_TYPE, ...page() }, body: given }
+      const other = pick(bodied)
+      const text = JSON.stringify(bodyOf(other))
+      const type = { 'content-type': pick(NOT_JSON) }
+      return chance(0.7)
+        ? { method: other.method, route: other, headers: type, body: text }
+        : {
+            method: other.method,
+            route: other,
+            headers: JSON_TYPE,
+            body: pick([text.slice(1), `${text}x`, 'a=b', '\0']),
+          }
+    }
+    const seen = new Map<number, number>()
+    for (let from = 0; from < 10_000; from += 50)
+      await Promise.all(
+        Array.from({ length: 50 }, async (_, n) => {
+          const { method, route, headers, body } = next(from + n)
+          const query = pick(['', '?desired_state=RUNNING&_method=POST', `?token=${TOKEN}`])
+          const stream = await openStream(`${edge.url}/api/v1${addressOf(route, pick(ids))}${query}`, {
+            method,
+            headers: { ...edge.bearer, ...headers },
+            ...(body !== undefined && { body }),
+          })
+          stream.on('error', () => undefined).destroy()
+          const status = stream.statusCode ?? 0
+          seen.set(status, (seen.get(status) ?? 0) + 1)
+        }),
+      )
+    for (const status of [200, 400, 403, 405, 415])
+      expect(seen.get(status), String(status)).toBeGreaterThan(50)
+    expect({ rows: all(), world: world() }).toEqual(before)
+  }, 60_000)
 
   test('E5: by a body that is not declared as JSON, which is all that a foreign form can send', async () => {
     edge.asleep(1)
     const before = world()
-    const types = [
-      'text/plain',
-      'application/x-www-form-urlencoded',
-      'multipart/form-data; boundary=x',
-      '',
-      'application/jsonx',
-      'text/json',
-      'application/ld+json',
-    ]
     for (const route of edge.routes.filter(({ body }) => body))
-      for (const type of types) {
+      for (const type of NOT_JSON) {
         const headers = { ...edge.bearer, 'content-type': type }
         const answer = await call(route.method, addressOf(route), headers, bodyOf(route))
         expect(answer.status, `${route.path} ${type}`).toBe(415)

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { problem, type System, type Workspace } from '../core/api.ts'
+import { problem, type Settings, type System, type Workspace } from '../core/api.ts'
 import { ERRORS } from '../core/errors.ts'
 import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
 import { BOB, idOf } from '../testing/rows.ts'
@@ -135,15 +137,40 @@ describe('a workspace', () => {
 
   test('that runs tells the servers inside it, and where they are reached', async () => {
     const id = edge.add(1, { status: 'RUNNING' })
-    edge.listening.set(id, [3000, 5173])
+    const listening = [3000, 5173].map((port) => ({ port, exposed: port === 3000 }))
+    edge.listening.set(id, listening)
     expect(JSON.parse((await call('GET', `/workspaces/${id}/ports`)).text)).toEqual({
-      items: [3000, 5173].map((port) => ({ port, url: `${edge.portOriginOf(id, port)}/` })),
+      items: listening.map((one) => ({ ...one, url: `${edge.portOriginOf(id, one.port)}/` })),
     })
     for (const status of ['STANDBY', 'PENDING', 'ERROR'] as const) {
       edge.table.writeObserved(id, { status })
       const answer = await call('GET', `/workspaces/${id}/ports`)
       expect([answer.status, told(answer).code]).toEqual([503, 'NOT_RUNNING'])
     }
+  })
+})
+
+describe('the stats of a workspace', () => {
+  const sample = { at: '2026-03-01T12:00:00.000Z', cpus: 0.4, memory_bytes: 310 * 2 ** 20 }
+
+  test('are what it used and may use, while it runs', async () => {
+    const id = edge.running(1, { socketPath: '/nowhere' })
+    edge.usage.set(id, [sample])
+    const { cpus, memoryBytes } = edge.table.get(id)!
+    const limits = { cpus_limit: cpus, memory_limit_bytes: memoryBytes }
+    expect(JSON.parse((await call('GET', `/workspaces/${id}/stats`)).text)).toEqual({
+      ...limits,
+      samples: [sample],
+    })
+    const asleep = edge.asleep(2)
+    edge.usage.set(asleep, [sample])
+    expect(JSON.parse((await call('GET', `/workspaces/${asleep}/stats`)).text).samples).toEqual([])
+  })
+
+  test('are its owner’s alone', async () => {
+    const id = edge.add(1, { ownerId: BOB.id, status: 'RUNNING' })
+    edge.usage.set(id, [sample])
+    expect(told(await call('GET', `/workspaces/${id}/stats`)).code).toBe('FORBIDDEN')
   })
 })
 
@@ -242,6 +269,11 @@ describe('what is not valid is refused as a whole, and changes nothing', () => {
     ['a wish that there is not', { desired_state: 'SLEEPING' }],
     ['a time of day', { keep_awake_until: '15:40' }],
     ['a cap of nothing', { busy_cap_seconds: 0 }],
+    ['a variable whose name is none', { env: { '1X': '' } }],
+    ['a variable that Berth sets itself', { env: { HOME: '/' } }],
+    ['a variable with NUL', { env: { A: 'a\0b' } }],
+    ['a variable too long', { env: { A: 'x'.repeat(8_193) } }],
+    ['too many variables', { env: Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`V${n}`, ''])) }],
     ['a shield that is no switch', { busy_shield: 'on' }],
     ['what only Berth writes', { status_cause: 'PERSON' }],
     ['a wish to be deleted', { desired_state: 'DELETED' }],
@@ -374,6 +406,48 @@ test('the system is described', async () => {
   })
   expect(system.disk.free_bytes).toBeGreaterThan(0)
   expect(system.disk.total_bytes).toBeGreaterThanOrEqual(system.disk.free_bytes)
+})
+
+describe('settings', () => {
+  const read = async () => JSON.parse((await call('GET', '/settings')).text) as Settings
+
+  test('are changed one by one, and what depends on them follows at once', async () => {
+    const before = await read()
+    expect(before).toMatchObject({ image: 'image:1', trash_days: 7, theme: 'system', fixed: [] })
+    const change = { image: 'image:2', cpus: 0.5, standby_ttl_seconds: 60, keep_archives: 9, trash_days: 1 }
+    const answer = await call('PATCH', '/settings', change)
+    expect(answer.status).toBe(200)
+    expect(JSON.parse(answer.text)).toEqual({ ...before, ...change })
+    expect(await read()).toEqual({ ...before, ...change })
+
+    const made = JSON.parse((await call('POST', '/workspaces', { name: 'New' })).text) as Workspace
+    expect(made).toMatchObject({ image_ref: 'image:2', cpus: 0.5, standby_ttl_seconds: 60 })
+    const system = JSON.parse((await call('GET', '/system')).text) as System
+    expect(system).toMatchObject({ default_image: 'image:2', keep_archives: 9, trash_days: 1 })
+  })
+
+  test.each([
+    { cpus: 0 },
+    { cpus: '2' },
+    { cpus: 3, keep_archives: 101 },
+    { image: '--privileged' },
+    { image: null },
+    { theme: 'pink' },
+    { start_hidden: 'yes' },
+    { share_address: '::1' },
+    { standby_ttl_seconds: -1 },
+    { home_store: '/elsewhere' },
+    { fixed: [] },
+    [],
+  ])('that are wrong change nothing: %j', async (change) => {
+    const text = () => readFileSync(join(edge.dataDir, 'settings.json'), 'utf8')
+    const before = await read()
+    const file = text()
+    const answer = await call('PATCH', '/settings', change)
+    expect([answer.status, told(answer).code]).toEqual([400, 'INVALID_INPUT'])
+    expect(await read()).toEqual(before)
+    expect(text()).toBe(file)
+  })
 })
 
 test('the system is described to others without where things are on this machine', async () => {

@@ -21,15 +21,30 @@ export interface ApiDeps extends SessionRoutesDeps {
   entryUrl: (id: string, port: number | null, path: string, code: string) => string
   /** Where a browser finds the server on a port inside a workspace. */
   portUrl: (id: string, port: number) => string
-  /** On which ports servers listen inside a running workspace. */
-  listening: (id: string) => Promise<number[]>
+  /** What listens inside a running workspace. */
+  listening: (id: string) => Promise<Pick<api.Listening, 'port' | 'exposed'>[]>
   found: FoundService
   /** The end of a workspace's log, this many lines of it. */
   logTail: (id: string, lines: number) => Promise<string>
+  /** What a workspace used in the last minutes, the oldest first. */
+  usage: (id: string) => api.Usage[]
   /** What of the engine weakens isolation. */
   risks: () => Promise<api.System['risks']>
+  /** Looks at all that Berth stands on. */
+  doctor: () => Promise<api.Doctor>
   /** What of `system` does not change. */
-  facts: Omit<api.System, 'node_version' | 'engine' | 'home_store_problem' | 'risks' | 'disk'>
+  facts: Omit<
+    api.System,
+    | 'node_version'
+    | 'engine'
+    | 'default_image'
+    | 'keep_archives'
+    | 'trash_days'
+    | 'home_store_problem'
+    | 'risks'
+    | 'disk'
+  >
+  preferences: { get: () => api.Settings; patch: (change: api.PatchSettings) => api.Settings }
 }
 
 const nothing = z.strictObject({}).optional()
@@ -38,7 +53,13 @@ const NOT_TOLD = { data_dir: '', home_store: '', archive_store: '', recovered: n
 
 /** The routes of `/api/v1`. */
 export function createRoutes(deps: ApiDeps): readonly Route[] {
-  const { workspaces, found, sessions, accounts, events, live, facts } = deps
+  const { workspaces, found, sessions, accounts, events, live, facts, preferences } = deps
+  function requireKeeper(user: Pick<api.User, 'id'>): void {
+    if (accounts.isKeeper(user)) return
+    throw new AppError('FORBIDDEN', "Only the desktop's own user may do this", {
+      hint: "Ask the desktop's own user.",
+    })
+  }
 
   const workspace = '/workspaces/{id}'
   const routes: Route[] = [
@@ -93,6 +114,15 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       summary: 'Delete it: the container goes, and its files wait in the trash',
       status: 204,
       handle: ({ user, id }) => workspaces.remove(user, id),
+    }),
+    route({
+      method: 'POST',
+      path: `${workspace}:duplicate`,
+      summary: 'Create another with the same settings and memo, and a home of its own',
+      body: nothing,
+      status: 201,
+      answer: api.workspace,
+      handle: ({ user, id }) => workspaces.duplicate(user, id),
     }),
     route({
       method: 'POST',
@@ -161,8 +191,8 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       answer: api.listeningList,
       async handle({ user, id }) {
         if (workspaces.get(user, id).status !== 'RUNNING') throw new AppError('NOT_RUNNING')
-        const ports = await deps.listening(id)
-        return { items: ports.map((port) => ({ port, url: deps.portUrl(id, port) })) }
+        const listeners = await deps.listening(id)
+        return { items: listeners.map((one) => ({ ...one, url: deps.portUrl(id, one.port) })) }
       },
     }),
     route({
@@ -202,6 +232,18 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       async handle({ user, id, query }) {
         workspaces.get(user, id)
         return { text: await deps.logTail(id, query.lines) }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: `${workspace}/stats`,
+      summary: 'What it uses while it runs, and may use',
+      status: 200,
+      answer: api.stats,
+      handle({ user, id }) {
+        const { cpus, memory_bytes, status } = workspaces.get(user, id)
+        const samples = status === 'RUNNING' ? deps.usage(id) : []
+        return { cpus_limit: cpus, memory_limit_bytes: memory_bytes, samples }
       },
     }),
     route({
@@ -283,8 +325,12 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
       answer: api.system,
       async handle({ user }): Promise<api.System> {
         const disk = await statfs(facts.data_dir)
+        const { image, keep_archives, trash_days } = preferences.get()
         const system = {
           ...facts,
+          default_image: image,
+          keep_archives,
+          trash_days,
           node_version: process.versions.node,
           engine: live.engine(),
           home_store_problem: live.homeStoreProblem(),
@@ -293,6 +339,40 @@ export function createRoutes(deps: ApiDeps): readonly Route[] {
         }
         if (accounts.isKeeper(user)) return system
         return { ...system, ...NOT_TOLD, home_store_problem: withoutPlaces(system.home_store_problem) }
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/doctor',
+      summary: 'Whether all that Berth stands on is well, and what to do',
+      status: 200,
+      answer: api.doctor,
+      handle({ user }) {
+        requireKeeper(user)
+        return deps.doctor()
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/settings',
+      summary: 'What can be set while Berth runs',
+      status: 200,
+      answer: api.settings,
+      handle({ user }) {
+        requireKeeper(user)
+        return preferences.get()
+      },
+    }),
+    route({
+      method: 'PATCH',
+      path: '/settings',
+      summary: 'Set some of it; it applies at once',
+      body: api.patchSettings,
+      status: 200,
+      answer: api.settings,
+      handle({ user, body }) {
+        requireKeeper(user)
+        return preferences.patch(body)
       },
     }),
     route({

@@ -10,6 +10,8 @@ import { ALICE, BOB, idOf } from '../testing/rows.ts'
 import { openStream } from '../testing/send.ts'
 import { until } from '../testing/until.ts'
 
+const USAGE = { at: '2026-03-01T12:00:00.000Z', cpus: 0.4, memory_bytes: 310 * 2 ** 20 }
+
 let edge: Edge
 beforeEach(async () => void (edge = await startEdge()))
 
@@ -251,6 +253,7 @@ describe('a page that waits', () => {
     await until('the present', () => stream.names().includes('engine'))
     edge.bus.publish({ kind: 'error', id, errorInfo: ERROR })
     edge.bus.publish({ kind: 'ring', id, guest: GUEST })
+    edge.bus.publish({ kind: 'usage', id, usage: USAGE })
     edge.bus.publish({ kind: 'warning', id, transition: { to: 'STANDBY', at: '', cause: 'IDLE' } as never })
     edge.bus.publish({
       kind: 'home_store',
@@ -346,6 +349,43 @@ test('who rings is told to the owner, in full streams alone', async () => {
   await caughtUp(stream, bobs)
   expect(stream.heard.find(({ name }) => name === 'ring')?.data).toEqual({ id, guest })
   expect(bobs.names()).not.toContain('ring')
+})
+
+test('what a workspace uses is told to its owner, in full streams alone, and to nobody who comes back', async () => {
+  const [id, other] = [edge.asleep(1), edge.asleep(2)]
+  const [stream, one, elsewhere, bobs] = [
+    await hear(),
+    await hear(undefined, `/workspaces/${id}/events`),
+    await hear(undefined, `/workspaces/${other}/events`),
+    await hear(undefined, '/events', edge.bobsBearer()),
+  ]
+  await caughtUp(stream, one, elsewhere, bobs)
+  const from = lastId(stream.heard)
+  edge.bus.publish({ kind: 'usage', id, usage: USAGE })
+  rename(other, 'x')
+  await caughtUp(stream, one, elsewhere, bobs)
+  for (const { heard } of [stream, one])
+    expect(heard.filter(({ name }) => name === 'usage')).toEqual([
+      { id: undefined, name: 'usage', data: { id, usage: USAGE } },
+    ])
+  for (const { names } of [elsewhere, bobs]) expect(names()).not.toContain('usage')
+  const again = await hear(from)
+  await caughtUp(again)
+  expect(again.names()).toEqual(['state_changed x', 'engine', 'home_store', 'engine', 'engine'])
+})
+
+test('how many streams in full there are is told whenever that changes', async () => {
+  const id = edge.asleep(1)
+  const [stream, one] = [await hear(), await hear(undefined, `/workspaces/${id}/events`)]
+  const page = await listen(`${edge.url}/w/${id}/.berth/events`, {
+    host: edge.hostOf(id),
+    headers: edge.cookie(id),
+  })
+  await caughtUp(stream, one, page)
+  expect(edge.full).toEqual([1, 2])
+  for (const each of [page, stream, one]) each.close()
+  await until('all are closed', () => edge.full.at(-1) === 0)
+  expect(edge.full).toEqual([1, 2, 1, 0])
 })
 
 test('where the homes are is told to the desktop’s own user alone', async () => {

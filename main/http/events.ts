@@ -43,6 +43,8 @@ export interface EventHubDeps {
   workspaces: WorkspaceService
   /** Whether it is the desktop's own user. */
   isKeeper: (user: User) => boolean
+  /** Told whenever another number of streams in full is open. */
+  onFull: (count: number) => void
   /** Tells this run of the process from others, whose event ids mean nothing here. */
   runId: string
 }
@@ -51,7 +53,7 @@ export interface EventHubDeps {
  * The server-sent events of `/events` and of the pages that wait for a workspace: everything announced on the bus, once
  * serialised, to each whom it concerns.
  */
-export function createEventHub({ bus, live, workspaces, isKeeper, runId }: EventHubDeps) {
+export function createEventHub({ bus, live, workspaces, isKeeper, onFull, runId }: EventHubDeps) {
   const clients = new Set<Client>()
   const kept: Message[] = []
   let sequence = 0
@@ -59,7 +61,8 @@ export function createEventHub({ bus, live, workspaces, isKeeper, runId }: Event
   const unsubscribe = bus.subscribe((news) => {
     const message = serialise(news)
     if (!message) return
-    kept.push(message)
+    // Of use at a moment only that moment is worth telling: it has no id, and nobody comes back for it.
+    if (news.kind !== 'usage') kept.push(message)
     if (kept.length > KEPT) kept.shift()
     for (const client of clients) tellOf(message, client)
   })
@@ -95,7 +98,8 @@ export function createEventHub({ bus, live, workspaces, isKeeper, runId }: Event
       return { ownerId: null, workspaceId: null, texts: homeStoreTexts(news.problem, nextId()) }
     const found = workspaces.announced(news.id)
     if (!found) return undefined
-    return { ownerId: found.ownerId, workspaceId: news.id, texts: textsOf(news, found.workspace, nextId()) }
+    const id = news.kind === 'usage' ? '' : nextId()
+    return { ownerId: found.ownerId, workspaceId: news.id, texts: textsOf(news, found.workspace, id) }
   }
 
   function textsOf(
@@ -117,6 +121,8 @@ export function createEventHub({ bus, live, workspaces, isKeeper, runId }: Event
         return onlyFull(format('warning', { id: news.id, transition: news.transition }, id))
       case 'ring':
         return onlyFull(format('ring', { id: news.id, guest: news.guest }, id))
+      case 'usage':
+        return onlyFull(format('usage', { id: news.id, usage: news.usage }))
     }
   }
 
@@ -167,7 +173,16 @@ export function createEventHub({ bus, live, workspaces, isKeeper, runId }: Event
     write(homeStoreTexts(live.homeStoreProblem()))
     write(engineTexts(live.engine(), `${runId}-${sequence}`))
     clients.add(client)
-    response.on('close', () => clients.delete(client))
+    countFull(client)
+    response.on('close', () => {
+      clients.delete(client)
+      countFull(client)
+    })
+  }
+
+  /** After one has come or gone. */
+  function countFull({ userId }: Client): void {
+    if (userId !== null) onFull([...clients].filter((client) => client.userId !== null).length)
   }
 
   return {

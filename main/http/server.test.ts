@@ -191,6 +191,24 @@ describe('E12: the limits', () => {
     return server.listen(0)
   }
 
+  test('a head of so many headers is refused, and its connection closed, also for an upgrade', async () => {
+    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket']
+    for (const [count, status] of [
+      [400, 200],
+      [600, 431],
+      [2_000, 431],
+    ] as const) {
+      const crowd = [`Host: ${edge.host}`, ...Array.from({ length: count }, () => 'a:')]
+      const { status: told, body } = await sendRaw(edge.port, rawRequest('GET / HTTP/1.1', crowd))
+      expect([count, told]).toEqual([count, status])
+      if (status === 431) expect(body).toBe('')
+      const kept = ['GET / HTTP/1.1', ...crowd, ...upgrade, '', ''].join('\r\n')
+      expect((await sendRaw(edge.port, kept)).status).toBe(status === 431 ? 431 : 404)
+      if (status === 431)
+        expect((await sendRaw(edge.port, ['GET / HTTP/1.1', ...crowd, '', ''].join('\r\n'))).status).toBe(431)
+    }
+  })
+
   test('a head of sixteen kibibytes is the largest', async () => {
     const ask = (bytes: number) =>
       sendRaw(edge.port, rawRequest('GET / HTTP/1.1', [`Host: ${edge.host}`, `X: ${'x'.repeat(bytes)}`]))

@@ -8,7 +8,14 @@ import { parseAddress, type Address } from '../gateway/address.ts'
 import type { Front } from '../gateway/front.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { refuseUpgrade } from '../gateway/proxy.ts'
-import { valuesOf } from '../gateway/requests.ts'
+import {
+  MAX_HEADERS,
+  hasTooManyHeaders,
+  isFrom,
+  isSafe,
+  refuseHeaders,
+  valuesOf,
+} from '../gateway/requests.ts'
 import { sendProblem, toProblem } from './problem.ts'
 
 const API = '/api/v1'
@@ -45,6 +52,7 @@ export interface ServerDeps {
 export function createHttpServer({ api, gateway, front, rendererDir, log, limits = LIMITS }: ServerDeps) {
   const server = createServer({ ...limits, requestTimeout: 0 }) // a large file takes its time
   server.maxConnections = limits.maxConnections
+  server.maxHeadersCount = MAX_HEADERS
   const dashboard = sirv(rendererDir, {
     etag: true,
     setHeaders(response, path) {
@@ -72,9 +80,11 @@ export function createHttpServer({ api, gateway, front, rendererDir, log, limits
   }
 
   function plain(request: IncomingMessage, response: ServerResponse, path: string, search: string): void {
-    const site = request.headers['sec-fetch-site']
     if (path === API || path.startsWith(`${API}/`)) {
-      if (site === 'cross-site' || site === 'same-site')
+      const site = request.headers['sec-fetch-site']
+      const isStranger =
+        request.headers.origin !== undefined && !isFrom(request, `http://${request.headers.host}`)
+      if ((isStranger && !isSafe(request)) || site === 'cross-site' || site === 'same-site')
         throw new AppError('FORBIDDEN', 'Only the dashboard may do this')
       return api(request, response, path.slice(API.length), search)
     }
@@ -84,17 +94,20 @@ export function createHttpServer({ api, gateway, front, rendererDir, log, limits
   server.on('request', (request, response) => {
     response.on('error', () => response.destroy())
     response.once('finish', () => endRest(request))
+    if (hasTooManyHeaders(request)) return refuseHeaders(response)
     try {
       const address = addressOf(request)
       if (request.method === 'TRACE') throw new AppError('METHOD_NOT_ALLOWED')
       if (address.kind === 'workspace') gateway.handle(front, request, response, address)
       else plain(request, response, address.path, address.search)
     } catch (error) {
+      response.shouldKeepAlive = false // who is not understood once is not listened to again
       sendProblem(response, error, log)
     }
   })
 
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (hasTooManyHeaders(request)) return refuseUpgrade(socket, 431, STATUS_CODES[431]!)
     try {
       const address = addressOf(request)
       if (address.kind === 'workspace') gateway.upgrade(front, request, socket, head, address)

@@ -41,8 +41,6 @@ export interface GuestDoorDeps {
   sendProblem: (response: ServerResponse, error: unknown) => void
 }
 
-export type GuestDoor = ReturnType<typeof createGuestDoor>
-
 /** What the listeners on the local network show to those who are not in yet. */
 export function createGuestDoor(deps: GuestDoorDeps) {
   const { originOf, machine, sendProblem } = deps

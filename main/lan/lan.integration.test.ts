@@ -43,7 +43,7 @@ test('L1, L6: another machine of the network reaches what is shared and nothing 
   let wanted: Wanted[] = []
   const lan = createLan({
     authority: authority.open,
-    network: createNetwork({ fixed: address, hostname: () => 'desk' }),
+    network: createNetwork({ fixed: () => address, hostname: () => 'desk' }),
     wanted: () => wanted,
     lastPort: (id, port) => ports.get(`${id}/${port}`),
     keepPort: (id, port, tcpPort) => void ports.set(`${id}/${port}`, tcpPort),

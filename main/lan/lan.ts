@@ -48,8 +48,6 @@ interface Place {
   port: number | null
 }
 
-export type Lan = ReturnType<typeof createLan>
-
 /** The listeners of what is shared: there while it is, on the one address of this machine, and nowhere else. */
 export function createLan(deps: LanDeps) {
   const { network, log } = deps

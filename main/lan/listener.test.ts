@@ -360,6 +360,14 @@ describe('L1: what exists', () => {
     expect((await raw('tls', port, requestText(PAGE, headers))).status).toBe(200)
   })
 
+  test('is not asked by TRACE', async () => {
+    const { port, host, seen, inClear } = await start()
+    for (const kind of ['tls', 'clear'] as const)
+      for (const path of [PAGE, `${PAGE}x`])
+        expect((await raw(kind, port, requestText(path, [`Host: ${host}`], 'TRACE'))).status).toBe(405)
+    expect([...seen, ...inClear]).toEqual([])
+  })
+
   test('says nothing of which workspace it is', async () => {
     const { port, host } = await start()
     for (const kind of ['tls', 'clear'] as const)
@@ -502,6 +510,13 @@ describe('E12: strangers', () => {
         'GET / HTTP/9\r\n\r\n',
       ])
         expect((await raw(kind, port, text)).status, text).toBe(400)
+    }
+    // Of more headers than Node keeps, the last ones would be seen by nobody.
+    for (const count of [600, 2_000]) {
+      const crowd = [`Host: ${host}`, ...Array.from({ length: count }, () => 'a:'), 'Content-Length: 2']
+      const open = `POST ${PAGE} HTTP/1.1\r\n${crowd.join('\r\n')}\r\n\r\nhi`
+      for (const kind of ['tls', 'clear'] as const) expect((await raw(kind, port, open)).status).toBe(431)
+      expect((await raw('tls', port, upgradeText(PAGE, crowd))).status).toBe(431)
     }
     expect((await raw('clear', port, `CONNECT ${host} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).status).toBe(0)
     expect(seen).toHaveLength(1)

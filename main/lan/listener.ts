@@ -14,6 +14,7 @@ import type { Logger } from '../core/logger.ts'
 import { parseOwnAddress, pathOf } from '../gateway/address.ts'
 import type { Target } from '../gateway/front.ts'
 import { refuseUpgrade } from '../gateway/proxy.ts'
+import { MAX_HEADERS, hasTooManyHeaders, refuseHeaders, valuesOf } from '../gateway/requests.ts'
 
 /** What strangers on the network may take of us. */
 export const LIMITS = {
@@ -80,6 +81,7 @@ export async function openListener(deps: ListenerDeps, port: number): Promise<Li
   const tls = { ...deps.certificate, minVersion: 'TLSv1.2', ALPNProtocols: ['http/1.1'] } as const
   const secure = createHttpsServer({ ...http, ...tls, handshakeTimeout: limits.headMs })
   const clear = createHttpServer(http)
+  for (const server of [secure, clear]) server.maxHeadersCount = MAX_HEADERS
   const front = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 })
   front.maxConnections = limits.total
 
@@ -88,11 +90,11 @@ export async function openListener(deps: ListenerDeps, port: number): Promise<Li
   const origin = (): string => `https://${deps.address}:${listener.port}`
 
   /** @throws {AppError} when the host or the path is none of ours. */
-  function targetOf({ rawHeaders, url = '' }: IncomingMessage): Target {
-    const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === 'host')
+  function targetOf(request: IncomingMessage): Target {
+    const hosts = valuesOf(request, 'host')
     if (hosts.length > 1) throw new AppError('INVALID_INPUT', 'There is more than one Host header')
     const allowed = [deps.address, ...deps.names()].map((name) => `${name}:${listener.port}`)
-    const target = parseOwnAddress(allowed, hosts, url, deps.place)
+    const target = parseOwnAddress(allowed, hosts, request.url ?? '', deps.place)
     if (target.kind === 'refused')
       throw new AppError(target.why === 'host' ? 'HOST_NOT_ALLOWED' : 'NOT_FOUND')
     return target
@@ -102,9 +104,13 @@ export async function openListener(deps: ListenerDeps, port: number): Promise<Li
     server.on('request', (request, response) => {
       response.on('error', () => response.destroy())
       response.on('finish', () => hurry(request))
+      if (hasTooManyHeaders(request)) return refuseHeaders(response)
       try {
-        how(request, response, targetOf(request))
+        const target = targetOf(request)
+        if (request.method === 'TRACE') throw new AppError('METHOD_NOT_ALLOWED')
+        how(request, response, target)
       } catch (error) {
+        response.shouldKeepAlive = false // who is not understood once is not listened to again
         deps.sendProblem(response, error)
       }
     })
@@ -152,6 +158,7 @@ export async function openListener(deps: ListenerDeps, port: number): Promise<Li
   )
 
   secure.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (hasTooManyHeaders(request)) return refuseUpgrade(socket, 431, STATUS_CODES[431]!)
     try {
       deps.upgrade(request, socket, head, targetOf(request))
     } catch (error) {

@@ -61,7 +61,7 @@ test.each<[what: string, table: Interfaces, leading: string | undefined, address
 test('L6: a chosen address is served while it is there, and nothing in its place when it is not', async () => {
   let table: Interfaces = { ...LO, ...WIFI, ...BRIDGES }
   const chosen = createNetwork({
-    fixed: '172.18.0.1',
+    fixed: () => '172.18.0.1',
     interfaces: () => asSystem(table),
     outward: () => Promise.resolve('192.168.7.9'),
   })

@@ -4,7 +4,7 @@ import { hostname as systemHostname, networkInterfaces } from 'node:os'
 
 export interface NetworkDeps {
   /** The address that a person chose; nothing else is served then, also while it is not there. */
-  fixed?: string | undefined
+  fixed?: () => string | undefined
   hostname?: () => string
   interfaces?: typeof networkInterfaces
   /** From which of our addresses the network's way out leads; undefined when there is none. */
@@ -47,9 +47,10 @@ export function createNetwork({
 
     /** Where shares are served: the chosen address, the one that leads out, or one of a local network; undefined: nowhere. */
     async address(): Promise<string | undefined> {
-      if (fixed !== undefined) {
+      const chosen = fixed?.()
+      if (chosen !== undefined) {
         const all = Object.values(interfaces()).flatMap((addresses = []) => addresses)
-        return all.some(({ address }) => address === fixed) ? fixed : undefined
+        return all.some(({ address }) => address === chosen) ? chosen : undefined
       }
       const leading = await outward()
       const mine = outside()

@@ -39,7 +39,7 @@ export const OPERATE: Record<Operation, (attempt: Attempt) => Promise<void>> = {
     await failpoint('starting.image-ready')
     let step: Progress['step'] | undefined
     const start = async (signal: AbortSignal): Promise<void> => {
-      const { id, imageRef, cpus, memoryBytes, sudo } = row
+      const { id, imageRef, cpus, memoryBytes, sudo, env } = row
       await runner.endStorage(id) // which a crash may have left
       // A home that is mounted must not be exchanged.
       const homePath = homeStore.pathOf(homeKey(row))
@@ -52,7 +52,7 @@ export const OPERATE: Record<Operation, (attempt: Attempt) => Promise<void>> = {
       signal.throwIfAborted()
       const anew = row.errorInfo?.code === 'NOT_ANSWERING'
       await runner.start(
-        { id, imageRef, homePath, cpus, memoryBytes, sudo, anew },
+        { id, imageRef, homePath, cpus, memoryBytes, sudo, env, anew },
         (begun) => onStep((step = begun)),
         signal,
       )

@@ -1423,7 +1423,7 @@ describe('a lost home', () => {
   })
 })
 
-test("C7 somebody else's container under our name is an error, and is never touched", async () => {
+test("C7: somebody else's container under our name is an error, and is never touched", async () => {
   const id = await asleep()
   engine.instances.set(id, 'foreign')
   const mutations = engine.mutations()

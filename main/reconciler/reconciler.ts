@@ -50,11 +50,9 @@ export interface ReconcilerDeps {
   log: Logger
   now: () => number
   /** How long a deleted workspace can be taken back, in milliseconds. */
-  trashMs: number
+  trashMs: () => number
   newOpId: () => string
 }
-
-export type Reconciler = ReturnType<typeof createReconciler>
 
 /**
  * Drives what is observed to what is desired: per workspace one pass at a time, each of which looks at the present,
@@ -102,7 +100,7 @@ export function createReconciler(deps: ReconcilerDeps) {
       instance: seen.instance,
       desired: row.desiredState,
       deleted: row.deletedAt !== null,
-      purgeAt: purgeAt(row, deps.trashMs),
+      purgeAt: purgeAt(row, deps.trashMs()),
       goingBack: row.restoreKey !== null,
       archived: row.archiveKey !== null,
       provisioned: row.homeStoreKey !== null,
@@ -187,7 +185,7 @@ export function createReconciler(deps: ReconcilerDeps) {
     const opId = resumed ? planned.opId! : deps.newOpId()
     // From the moment that a purge begins there is nothing left to take back.
     const purges =
-      operation === 'DELETING' && before.home !== 'present' && purgeAt(planned, deps.trashMs) <= now()
+      operation === 'DELETING' && before.home !== 'present' && purgeAt(planned, deps.trashMs()) <= now()
     const claim = {
       operation,
       opId,

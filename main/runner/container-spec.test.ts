@@ -4,7 +4,7 @@ import { codeServerConfig, containerSpec, seedSpec } from './container-spec.ts'
 
 const spec = {
   ...{ id: idOf(1), imageRef: 'image:1', homePath: '/store/home' },
-  ...{ cpus: 1.5, memoryBytes: 2 ** 30, sudo: false },
+  ...{ cpus: 1.5, memoryBytes: 2 ** 30, sudo: false, env: {} },
 }
 const context = {
   labels: { 'io.berth.installation': 'i' },
@@ -113,6 +113,11 @@ test('C1: what a home is seeded from has neither a network nor a privilege', () 
       ...{ IpcMode: 'private', NetworkMode: 'none', RestartPolicy: { Name: 'no' } },
     },
   })
+})
+
+test('what runs in an instance has the variables that the person gave it, beside Berth’s own', () => {
+  const { Env = [] } = containerSpec({ ...spec, env: { GREETING: 'a = b', EMPTY: '' } }, context)
+  expect(Env).toEqual(expect.arrayContaining(['GREETING=a = b', 'EMPTY=', 'HOME=/home/coder']))
 })
 
 describe('code-server is told', () => {

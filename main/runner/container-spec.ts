@@ -87,6 +87,7 @@ export function containerSpec(
     Hostname: 'berth',
     User: context.identity ? `${context.identity.uid}:${context.identity.gid}` : 'coder',
     Env: [
+      ...Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
       'HOME=/home/coder',
       'USER=coder',
       `VSCODE_PROXY_URI=${context.proxyUri}`,

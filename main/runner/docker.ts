@@ -18,7 +18,7 @@ import {
 } from './container-spec.ts'
 import { demultiplex } from './demultiplex.ts'
 import { engineError, messageOf, statusOf } from './engine-errors.ts'
-import { ensureImage } from './image.ts'
+import { ensureImage, hasImage } from './image.ts'
 import { readListening } from './listening.ts'
 import { nameUser, type Identity } from './name-user.ts'
 import { listOrphans } from './orphans.ts'
@@ -27,6 +27,7 @@ import { remapsUsers, risksOf, type EngineInfo, type EngineVersion } from './ris
 import { createRunDirs } from './run-dir.ts'
 import { createSourceCheck } from './sources.ts'
 import { createStorage } from './storage.ts'
+import { readUse } from './usage.ts'
 import { watchEngine } from './watch.ts'
 import { readWork } from './work.ts'
 import type { Instance, InstanceSpec, Runner, StartStep } from './runner.ts'
@@ -409,11 +410,14 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
     unpack: storage.unpack,
     erase: storage.erase,
     endStorage: storage.endStorage,
-    listening: (id) => ofContainer(id, [], (container) => readListening(docker, container)),
+    listening: (id) =>
+      ofContainer(id, [], async (container) => readListening(docker, container, sharesKernel(await info()))),
     work: (id) => ofContainer(id, undefined, (container) => readWork(docker, container)),
+    usage: (id) => ofContainer(id, undefined, (container) => readUse(docker, container)),
     logTail: (id, lines) => ofContainer(id, '', (container) => logTail(container, lines)),
     orphans: (isKnown) => listOrphans(docker, installation, isKnown),
     ensureImage: (ref, onProgress, signal) => ensureImage(docker, ref, onProgress, signal),
+    hasImage: (ref) => hasImage(docker, ref, AbortSignal.timeout(PROBE_MS)),
     upstream: (id) => upstreams.get(id),
 
     async risks() {
@@ -425,6 +429,19 @@ export function createDockerRunner(options: DockerRunnerOptions): Runner {
       } catch {
         return [] // of what cannot be asked nothing is said
       }
+    },
+
+    async clockOffset() {
+      const before = Date.now()
+      const { SystemTime } = await (docker as Asked)
+        .info({ abortSignal: AbortSignal.timeout(PROBE_MS) })
+        .catch((error: unknown) => {
+          throw engineError(error)
+        })
+      const theirs = Date.parse(SystemTime ?? '')
+      // It was told some time in between.
+      const ours = Math.min(Math.max(theirs, before), Date.now())
+      return Number.isNaN(theirs) ? undefined : theirs - ours
     },
 
     async tidy(isDeleted) {

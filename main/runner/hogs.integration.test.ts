@@ -2,13 +2,14 @@ import { beforeAll, expect, test } from 'vitest'
 import type { Workspace } from '../core/api.ts'
 import { NODE, containerOf, exec, launch } from '../testing/containers.ts'
 import { useBench, type Plane } from '../testing/harness.ts'
+import { percentile } from '../testing/percentile.ts'
 import { until } from '../testing/until.ts'
 import { containerName } from './container-spec.ts'
 
 const bench = useBench()
 const { docker } = bench
-/** Of whoever is asked: it is what the runner itself waits at most for an answer of code-server. */
-const PATIENCE_MS = 5_000
+/** Of whoever is asked, for ninety-nine of a hundred answers. */
+const PATIENCE_MS = 500
 const LOG_LIMIT = 10 * 2 ** 20
 
 let plane: Plane
@@ -32,22 +33,24 @@ interface Usage {
 
 /** Everybody else, asked again and again, answers in time. */
 async function othersAnswer(rounds: number): Promise<void> {
-  const timed = async (what: string, work: Promise<unknown>): Promise<void> => {
+  const times: number[] = []
+  const timed = async (work: Promise<unknown>): Promise<void> => {
     const begun = performance.now()
     await work
-    const took = performance.now() - begun
-    expect(took, what).toBeLessThan(PATIENCE_MS)
+    times.push(performance.now() - begun)
   }
   for (let round = 0; round < rounds; round++) {
-    await timed(
-      'the neighbour',
-      plane.visit(neighbour.id, '/healthz').then(({ status }) => expect(status).toBe(200)),
-    )
-    await timed('the engine', docker.ping())
-    await timed('the engine, of the neighbour', containerOf(docker, neighbour.id))
-    await timed('the API', plane.get(neighbour.id))
-    await timed('a write of the API', plane.patch(neighbour.id, { memo: `round ${round}` }))
+    await timed(plane.visit(neighbour.id, '/healthz').then(({ status }) => expect(status).toBe(200)))
+    await timed(docker.ping())
+    await timed(containerOf(docker, neighbour.id))
+    await timed(plane.get(neighbour.id))
+    await timed(plane.patch(neighbour.id, { memo: `round ${round}` }))
   }
+  const slowest = percentile(times, 0.99)
+  console.log(
+    `C6: p99 ${Math.round(slowest)} ms, at most ${Math.round(Math.max(...times))} ms of ${times.length}`,
+  )
+  expect(slowest).toBeLessThan(PATIENCE_MS)
 }
 
 test('C6: memory that one workspace has not is taken from nobody else', async () => {

@@ -17,8 +17,8 @@ interface PullEvent {
   progressDetail?: { current?: number; total?: number }
 }
 
-/** True when the engine has the image. */
-async function hasImage(docker: Docker, ref: string, signal: AbortSignal): Promise<boolean> {
+/** True when the engine has the image. @throws {AppError} DOCKER_UNREACHABLE; the signal's reason when cancelled. */
+export async function hasImage(docker: Docker, ref: string, signal: AbortSignal): Promise<boolean> {
   try {
     await inTime(docker.getImage(ref).inspect(), signal)
     return true

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { listeningPorts } from './listening.ts'
+import { listenersOf } from './listening.ts'
 
 const HEAD =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
@@ -39,13 +39,46 @@ describe('the ports on which something listens', () => {
     ['what is no table', 'cat: /proc/net/tcp6: No such file\n\u0000\u0001 0A 0A\n', []],
     ['hostile words', '   0: 0100007F:0BB8; rm -rf / 0A \n 1: ZZZZZZZZ:0BB8 00000000:0000 0A ', []],
   ])('%s', (_, text, ports) => {
-    expect(listeningPorts(text)).toEqual(ports)
+    expect(listenersOf(text).map(({ port }) => port)).toEqual(ports)
   })
 
   test('are never more than there are, however much is said', () => {
     const lines = Array.from({ length: 200_000 }, (_, n) =>
       row(`00000000:${(n % 65_536).toString(16).toUpperCase().padStart(4, '0')}`),
     )
-    expect(listeningPorts(lines.join('\n'))).toHaveLength(65_535)
+    expect(listenersOf(lines.join('\n'))).toHaveLength(65_535)
+  })
+})
+
+describe('what listens beyond loopback', () => {
+  const [LOOPBACK, ANY, OWN] = ['0100007F', '00000000', '020011AC'] // 172.17.0.2
+  const ANY6 = '0'.repeat(32)
+  const mapped = (address: string): string => `0000000000000000FFFF0000${address}`
+  test.each<[string, string[], boolean]>([
+    ['127.0.0.1 does not', [LOOPBACK], false],
+    ['127.255.0.9 does not', ['0900FF7F'], false],
+    ['127.0.0.1 within IPv6 does not', [mapped(LOOPBACK)], false],
+    ['::1 does not', ['00000000000000000000000001000000'], false],
+    ['127.0.0.1 and ::1 do not', [LOOPBACK, '00000000000000000000000001000000'], false],
+    ['0.0.0.0 does', [ANY], true],
+    [':: does', [ANY6], true],
+    ['0.0.0.0 within IPv6 does', [mapped(ANY)], true],
+    ['an address of the container does', [OWN], true],
+    ['an address of the container within IPv6 does', [mapped(OWN)], true],
+    ['0.127.0.0 does: the order of bytes counts', ['00007F00'], true],
+    ['::2 does', ['00000000000000000000000002000000'], true],
+    ['fe80::1 does', ['000080FE000000000000000001000000'], true],
+    ['one of both does, in whatever order', [LOOPBACK, ANY], true],
+    ['one of both does, in the other order', [ANY, LOOPBACK], true],
+  ])('%s', (_, addresses, exposed) => {
+    const text = [HEAD, ...addresses.map((address, n) => row(`${address}:0BB8`, '0A', n)), ''].join('\n')
+    expect(listenersOf(text)).toEqual([{ port: 3000, exposed }])
+  })
+
+  test('is told of each port by itself', () => {
+    expect(listenersOf(tables(row(`${ANY}:0BB8`), row(`${LOOPBACK}:0BB9`)))).toEqual([
+      { port: 3000, exposed: true },
+      { port: 3001, exposed: false },
+    ])
   })
 })

@@ -26,7 +26,10 @@ async function make(
   changes: { name?: string; labels?: Record<string, string> } = {},
 ): Promise<void> {
   await mkdir(join(dir, id), { recursive: true })
-  const spec = { id, imageRef: IMAGE, homePath: join(dir, id), cpus: 0.5, memoryBytes: 2 ** 28, sudo: false }
+  const spec = {
+    ...{ id, imageRef: IMAGE, homePath: join(dir, id) },
+    ...{ cpus: 0.5, memoryBytes: 2 ** 28, sudo: false, env: {} },
+  }
   const made = containerSpec(spec, {
     ...{ labels: ours, network: 'none', configDir: dir, socketDir: dir },
     ...{ identity: undefined, published: false, proxyUri: '' },
@@ -60,7 +63,7 @@ const names = async (): Promise<string[]> => {
 }
 const byId = <T extends { id: string }>(items: T[]): T[] => items.toSorted((a, b) => (a.id < b.id ? -1 : 1))
 
-test('C7 finds this installation’s instances that nobody knows, under whatever name, and no other container', async () => {
+test('C7: finds this installation’s instances that nobody knows, under whatever name, and no other container', async () => {
   const told = await listOrphans(docker, installation, (id) => id === KNOWN)
   const orphan = (id: string) => ({
     ...{ id, imageRef: IMAGE, cpus: 0.5, memoryBytes: 2 ** 28 },
@@ -69,7 +72,7 @@ test('C7 finds this installation’s instances that nobody knows, under whatever
   expect(byId(told)).toEqual(byId([orphan(ORPHAN), orphan(RENAMED)]))
 })
 
-test('C7 removing them leaves every other container alone, a foreign one of such a name and a storage job too', async () => {
+test('C7: removing them leaves every other container alone, a foreign one of such a name and a storage job too', async () => {
   const runner = await bench.runner({ installation })
   const before = await names()
   for (const id of [ORPHAN, RENAMED, FOREIGN, OTHERS]) await runner.stop(id, AbortSignal.timeout(60_000))

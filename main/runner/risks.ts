@@ -6,6 +6,7 @@ export interface EngineInfo {
   OperatingSystem: string
   KernelVersion?: string
   SecurityOptions?: string[]
+  SystemTime?: string
   DefaultRuntime?: string
   MemoryLimit?: boolean
   PidsLimit?: boolean

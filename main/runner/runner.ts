@@ -13,6 +13,8 @@ export interface InstanceSpec {
   memoryBytes: number
   /** Whether programs inside may become root of the container. */
   sudo: boolean
+  /** Environment variables of what runs inside, beside Berth's own. */
+  env: Readonly<Record<string, string>>
   /** Whether a container that runs already is replaced: it was waited for in vain. */
   anew: boolean
 }
@@ -54,6 +56,21 @@ export interface Work {
   commands: string[]
 }
 
+/** What an instance uses. */
+export interface Use {
+  /** CPU time used since it was started, in seconds. */
+  cpuSeconds: number
+  /** Memory now, without cached files that the kernel takes back first. */
+  memoryBytes: number
+}
+
+/** A TCP port on which something in an instance listens. */
+export interface Listener {
+  port: number
+  /** Beyond loopback, where other users of this machine reach it by the container's own address. */
+  exposed: boolean
+}
+
 /** A container with our label whose workspace nobody knows. */
 export interface Orphan {
   id: string
@@ -78,6 +95,8 @@ export interface Runner {
   observe(id: string, homePath: string): Promise<Instance>
   /** Pulls the image if the engine has it not. Without an end of its own: `signal` cancels, silence for two minutes fails. */
   ensureImage(ref: string, onProgress: (bytes: Bytes) => void, signal: AbortSignal): Promise<void>
+  /** Whether the engine has the image already. */
+  hasImage(ref: string): Promise<boolean>
   /** A tar stream of the image's own `/home/coder`, given to `use`. */
   readImageHome(ref: string, use: (tar: Readable) => Promise<void>): Promise<void>
   /** Resolves once code-server answers. */
@@ -105,11 +124,13 @@ export interface Runner {
   endStorage(id: string): Promise<void>
   /** What goes on in an instance; undefined when there is none. */
   work(id: string): Promise<Work | undefined>
+  /** What an instance uses; undefined when none runs. One cheap question, to be asked often. */
+  usage(id: string): Promise<Use | undefined>
   /**
-   * The TCP ports on which something in an instance listens, ascending, without code-server's own; empty when there is none.
+   * What listens in an instance, ascending by port, without code-server's own; empty when there is none.
    * It is the workspace's own word.
    */
-  listening(id: string): Promise<number[]>
+  listening(id: string): Promise<Listener[]>
   /** The end of the log of a workspace's container; empty when there is none. */
   logTail(id: string, lines: number): Promise<string>
   /** This installation's containers of workspaces that `isKnown` does not know. */
@@ -118,6 +139,8 @@ export interface Runner {
   upstream(id: string): Upstream | undefined
   /** What is known of the engine that weakens isolation; empty while it cannot be asked. */
   risks(): Promise<Risk[]>
+  /** Milliseconds by which the engine's clock is ahead of ours; undefined when it does not tell its time. */
+  clockOffset(): Promise<number | undefined>
   /** Removes what a crash, or an answer that came too late, may have left behind. */
   tidy(isDeleted: (id: string) => boolean): Promise<void>
   /** Follows the engine until `close`: hints that a workspace changed, and news of the engine itself. */

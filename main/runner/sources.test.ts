@@ -97,7 +97,7 @@ describe('C4: what is not Berth’s own is not mounted', () => {
   ]
   const targets = [...sockets, ...system]
 
-  test.each([
+  const sources = [
     ...[...targets, ...odd].map((path): [string, () => string] => [JSON.stringify(path), () => path]),
     ...ways.map((way): [string, () => string] => [
       `the store and ${JSON.stringify(way)}`,
@@ -107,7 +107,14 @@ describe('C4: what is not Berth’s own is not mounted', () => {
       `up to ${path}`,
       () => `${home}/${'../'.repeat(30)}${path}`,
     ]),
-  ])('%s', async (_, source) => {
+  ]
+  const links: [string, () => string][] = [
+    ['another workspace’s home', () => join(store, 'users/u/workspaces/v/home')],
+    ['a directory outside', () => join(dir, 'elsewhere/w/home')],
+    ['Berth’s own directory of sockets', () => join(dir, 'run')],
+  ]
+
+  test.each(sources)('%s', async (_, source) => {
     const before = await readdir(dir, { recursive: true })
     await expect(check(source())).rejects.toMatchObject(refused)
     expect(await readdir(dir, { recursive: true })).toEqual(before)
@@ -120,24 +127,27 @@ describe('C4: what is not Berth’s own is not mounted', () => {
     await expect(check(home)).rejects.toMatchObject({ code })
   })
 
-  test.each<[string, () => string]>([
-    ['another workspace’s home', () => join(store, 'users/u/workspaces/v/home')],
-    ['a directory outside', () => join(dir, 'elsewhere/w/home')],
-    ['Berth’s own directory of sockets', () => join(dir, 'run')],
-  ])('a home that is a link to %s', async (_, target) => {
+  test.each(links)('a home that is a link to %s', async (_, target) => {
     await mkdir(target(), { recursive: true })
     await rename(home, `${home}-kept`)
     await symlink(target(), home)
     await expect(check(home)).rejects.toMatchObject(refused)
   })
 
-  test.each([1, 2, 3, 4])('a home %i below a link', async (levels) => {
+  const levels = [1, 2, 3, 4]
+  test.each(levels)('a home %i below a link', async (levels) => {
     let above = home
     for (let level = 0; level < levels; level++) above = dirname(above)
     const moved = join(dir, 'moved')
     await rename(above, moved)
     await symlink(moved, above)
     await expect(check(home)).rejects.toMatchObject(refused)
+  })
+
+  test('in a hundred ways and more', () => {
+    const ways = [...sources, ...targets, ...links, ...levels]
+    expect(new Set(ways.map((one) => (Array.isArray(one) ? one[0] : `link ${one}`))).size).toBe(ways.length)
+    expect(ways.length).toBeGreaterThanOrEqual(100)
   })
 })
 

@@ -46,7 +46,7 @@ const LISTED = [
 ]
 
 /** What a person is told. */
-export class JobError extends Error {
+class JobError extends Error {
   /** @param {string} code @param {string} message @param {string} [hint] */
   constructor(code, message, hint) {
     super(message)

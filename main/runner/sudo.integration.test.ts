@@ -131,5 +131,5 @@ test('a root that says endless things of where servers listen is not listened to
     `printf '%s' '${liar}' > cat && sudo -n install -m 755 cat "$(command -v cat)"`,
   )
   expect(put).toMatchObject({ code: 0 })
-  expect(await runner.listening(first)).toEqual([3000])
+  expect(await runner.listening(first)).toEqual([{ port: 3000, exposed: true }])
 })

@@ -60,15 +60,37 @@ const CHECKLIST: Record<string, string> = {
 /** The names at the beginning of a test's title: `test('E1 E14: …'`. */
 const TITLE = /\(\s*['"`]((?:[A-Z]\d+,? )*[A-Z]\d+): /g
 
-/** Where each name begins a title. */
+/** Where each name begins the title of a test, or of a group with a test in it. */
 function proofs(): Map<string, string[]> {
   const files = globSync(['{main,renderer,build}/**/*.test.{ts,tsx}', 'e2e/*.spec.ts'], { cwd: ROOT })
   const found = new Map<string, string[]>()
-  for (const file of files)
-    for (const [, names = ''] of readFileSync(join(ROOT, file), 'utf8').matchAll(TITLE))
-      for (const name of names.split(/,? /)) found.set(name, [...(found.get(name) ?? []), file])
+  for (const file of files) {
+    const text = readFileSync(join(ROOT, file), 'utf8')
+    for (const { 1: names = '', index } of text.matchAll(TITLE))
+      if (!isEmpty(text, index))
+        for (const name of names.split(/,? /)) found.set(name, [...(found.get(name) ?? []), file])
+  }
   return found
 }
+
+/** Whether a title is that of a group without a test: by the indentation, which the formatter keeps. */
+function isEmpty(text: string, index: number): boolean {
+  const from = text.lastIndexOf('\n', index) + 1
+  const [, indent = '', word = ''] = /^( *)(\w*)/.exec(text.slice(from))!
+  if (word !== 'describe') return false
+  const block = text.slice(from, text.indexOf(`\n${indent}})`, from))
+  return !/^ *(test|it)\b/m.test(block)
+}
+
+test('a group without a test proves nothing', () => {
+  const told = (block: string): boolean => isEmpty(`\n${block}\ntest('after', () => {})\n`, 5)
+  expect(told("describe('E1: a', () => {\n  const x = 1\n})")).toBe(true)
+  expect(told("describe('E1: a', () => {\n  test('b', () => {})\n})")).toBe(false)
+  expect(told("describe('E1: a', () => {\n  describe('b', () => {\n    it('c', () => {})\n  })\n})")).toBe(
+    false,
+  )
+  expect(told("test('E1: a', () => {})")).toBe(false)
+})
 
 test('every promise has a test that begins with its name', () => {
   const found = proofs()

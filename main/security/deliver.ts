@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 
 /** By then every connection is over: its client has long said that it has no more to say. */
 const DEADLINE_MS = 15_000
@@ -21,6 +22,8 @@ export interface Delivery {
   cut?: number
   /** To HEAD there is no body. */
   bodiless?: boolean
+  /** Over TLS: the certificate (PEM) that is trusted. */
+  ca?: string
   /** For so long without a byte an answer is waited for; then the client ends its side, at which the server has to end its own. */
   patienceMs: number
 }
@@ -28,23 +31,23 @@ export interface Delivery {
 /** Sends bytes on a connection of their own, reads one whole answer (or the first piece of a stream), and ends the connection. */
 export function deliver(
   port: number,
-  { bytes, cut = 0, bodiless = false, patienceMs }: Delivery,
+  { bytes, cut = 0, bodiless = false, ca, patienceMs }: Delivery,
 ): Promise<Outcome> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let hung = false
-    const socket = connect(port, '127.0.0.1')
+    const socket = ca === undefined ? connect(port, '127.0.0.1') : connectTls({ host: '127.0.0.1', port, ca })
     const patience = setTimeout(() => socket.end(), patienceMs)
     const deadline = setTimeout(() => {
       hung = true
       socket.destroy()
     }, DEADLINE_MS)
     socket.setNoDelay(true)
-    socket.on('connect', () => {
+    socket.on(ca === undefined ? 'connect' : 'secureConnect', () => {
       if (cut === 0) return void socket.write(bytes)
       socket.write(bytes.subarray(0, cut), () => setImmediate(() => socket.write(bytes.subarray(cut))))
     })
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk)
       patience.refresh()
       const answer = parse(Buffer.concat(chunks), bodiless)

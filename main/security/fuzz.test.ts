@@ -1,6 +1,7 @@
 /**
- * Requests that nobody should send, to the real listener: the API by its own OpenAPI document, HTTP that is none, and the gateway
- * with whatever hosts, paths, methods and upgrades. The same seed sends the same again (BERTH_FUZZ_SEED, BERTH_FUZZ_SCALE).
+ * Requests that nobody should send, to the real listeners: the API by its own OpenAPI document, HTTP that is none, the
+ * gateway with whatever hosts, paths, methods and upgrades, and what is shared. The same seed sends the same again
+ * (BERTH_FUZZ_SEED, BERTH_FUZZ_SCALE).
  * That nothing is thrown where nobody catches it, the test runner itself sees to.
  */
 import { expect, test } from 'vitest'
@@ -8,15 +9,17 @@ import { createRandom, type Random } from '../testing/crash/random.ts'
 import { SECRET, startCanary, startRawCanary, type Canary } from '../testing/canary.ts'
 import { TOKEN, startEdge, type Edge } from '../testing/edge.ts'
 import type { User } from '../db/accounts.ts'
+import { openHouse } from '../testing/house.ts'
 import { ALICE, BOB, idOf } from '../testing/rows.ts'
 import { deliver, type Delivery, type Outcome } from './deliver.ts'
+import { UPGRADE, createMangler } from './mangle.ts'
 import { faultsOf, rowsOfOthers } from './oracle.ts'
 import { HOSTILE_TEXTS, createValues, type Schema } from './values.ts'
 
 const SEED = Number(process.env['BERTH_FUZZ_SEED'] ?? 1)
 const SCALE = Number(process.env['BERTH_FUZZ_SCALE'] ?? 1)
 /** How many requests; with a scale of 1 more than 20,000 together. */
-const REQUESTS = { api: 8_000 * SCALE, bytes: 6_500 * SCALE, gateway: 6_500 * SCALE }
+const REQUESTS = { api: 8_000 * SCALE, bytes: 6_500 * SCALE, gateway: 6_500 * SCALE, share: 3_000 * SCALE }
 const AT_ONCE = 16
 const TIMEOUT_MS = 120_000 * Math.max(1, SCALE)
 
@@ -28,10 +31,16 @@ const PATIENT_MS = 10_000
 const IMPATIENT_MS = 150
 
 /** Somebody has a credential that is none; a visitor has one of Alice's, but only for the pages of a workspace. */
-type Who = 'nobody' | 'somebody' | 'visitor' | 'bob' | 'alice'
+type Who = 'nobody' | 'somebody' | 'visitor' | 'guest' | 'bob' | 'alice'
+/** Who has nothing that counts where they come, and so may not even be told of a failure. */
+const UNKNOWN: readonly Who[] = ['nobody', 'somebody', 'visitor']
+/** The first byte of a TLS connection. */
+const TLS_HANDSHAKE = 0x16
 
 interface Case extends Delivery {
   who: Who
+  /** Of a listener of a share; left out, it is Berth's own. */
+  port?: number
   /** A whole request, to which there has to be an answer. */
   mustAnswer: boolean
 }
@@ -83,7 +92,7 @@ async function createWorld(): Promise<World> {
 
 /** Sends all cases, some at a time, and looks at each answer; then at what is left. Returns the statuses seen, and how often. */
 async function run(
-  { edge, canaries }: World,
+  { edge, canaries, guest }: World,
   count: number,
   next: () => Case,
   look: (outcome: Outcome) => void = () => undefined,
@@ -95,8 +104,12 @@ async function run(
     while (sent < count) {
       const n = sent++
       const one = next()
-      const outcome = await deliver(edge.port, one)
-      const faults = faultsOf(outcome, [TOKEN, SECRET, ...edge.newTokens])
+      const outcome = await deliver(one.port ?? edge.port, one)
+      const faults = faultsOf(outcome, {
+        secrets: [TOKEN, SECRET, guest, ...edge.newTokens],
+        known: !UNKNOWN.includes(one.who),
+        encrypts: one.bytes[0] === TLS_HANDSHAKE,
+      })
       if (one.mustAnswer && outcome.status === 0) faults.push('it was not answered')
       if (faults.length > 0)
         throw new Error(report(n, one, outcome, faults), { cause: edge.log.errors.at(-1) })
@@ -175,6 +188,8 @@ function credentials({ edge, guest }: World, random: Random, who: Who): Record<s
         { cookie: `berth-guest=${guest}` },
         { authorization: `Bearer ${guest}` },
       ])
+    case 'guest':
+      return { cookie: `berth-guest=${guest}` }
     default:
       return sessionOf(edge, who)
   }
@@ -301,19 +316,15 @@ test(
     const { edge, canaries } = world
     const { pick, below, chance } = random
     const own = edge.hostOf(idOf(1))
-    const upgrade = {
-      connection: 'Upgrade',
-      upgrade: 'websocket',
-      'sec-websocket-version': '13',
-      'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
-    }
     const json = Buffer.from('{"name":"Fuzzed"}')
     const chunked = Buffer.from('5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailing: yes\r\n\r\n')
     const nested = Buffer.from(`GET /w/${idOf(11)}/inner HTTP/1.1\r\nHost: ${edge.host}\r\n\r\n`)
 
     /** A request that is right. */
-    function right(headers: Record<string, string>): Buffer {
+    function right(who: Who): Buffer {
       const host = edge.host
+      const headers = credentials(world, random, who)
+      const cookie = who === 'alice' ? edge.cookie(idOf(1)) : {}
       return pick([
         () => request('GET', '/api/v1/workspaces?limit=5', { host, ...headers }),
         () =>
@@ -346,129 +357,28 @@ test(
             { host, ...headers, 'content-length': String(nested.length) },
             nested,
           ),
-        () => request('GET', `/w/${idOf(1)}/`, { host: own, ...edge.cookie(idOf(1)), accept: 'text/html' }),
-        () => request('GET', `/w/${idOf(1)}/socket`, { host, ...headers, ...upgrade, origin: edge.url }),
+        () => request('GET', `/w/${idOf(1)}/`, { host: own, ...cookie, accept: 'text/html' }),
+        () => request('GET', `/w/${idOf(1)}/socket`, { host, ...headers, ...UPGRADE, origin: edge.url }),
         () => request('GET', `/w/${idOf(11)}/`, { host, ...headers }),
       ])()
     }
 
-    type Change = (text: string) => string
-    const atLine =
-      (change: (line: string) => string): Change =>
-      (text) => {
-        const lines = text.split('\r\n')
-        const at = below(lines.length)
-        return lines.map((line, n) => (n === at ? change(line) : line)).join('\r\n')
-      }
-    const withHeader =
-      (...lines: string[]): Change =>
-      (text) =>
-        text.replace('\r\n', `\r\n${lines.join('\r\n')}\r\n`)
-    const odd = (): string => String.fromCharCode(below(256))
-    const changes: (() => Change)[] = [
-      () => (text) => text.slice(0, below(text.length)),
-      () => (text) => {
-        const at = below(text.length)
-        return text.slice(0, at) + odd() + text.slice(at + below(3))
-      },
-      () => (text) => {
-        const at = below(text.length)
-        return text.slice(0, at) + text.slice(at, at + below(200)).repeat(2 + below(5)) + text.slice(at)
-      },
-      () => (text) =>
-        text.replace(/^\S*/, () =>
-          pick([
-            'get',
-            'G\0T',
-            'PRI',
-            'CONNECT',
-            'TRACE',
-            'OPTIONS',
-            '',
-            ' ',
-            'GET\t',
-            'X'.repeat(9_000),
-            'M-SEARCH',
-            'HEAD',
-          ]),
-        ),
-      () => (text) =>
-        text.replace(
-          / \S* /,
-          () =>
-            ` ${pick(['*', '', '//', 'http://evil.example/', `http://${edge.host}/w/${idOf(11)}/`, 'evil.example:443', `/w/${idOf(1)}/../${idOf(11)}/`, `/w/${idOf(1)}/%2e%2e/${idOf(11)}/`, '/\0', '/\u00ff', '/%', `/${'x'.repeat(20_000)}`, '/ x', '/#x', '?', `//w/${idOf(11)}/`, '/w/__proto__/'])} `,
-        ),
-      () => (text) =>
-        text.replace('HTTP/1.1', () =>
-          pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/0.9', 'HTTP/1.1 ', 'http/1.1', 'HTTP/1.11', '', 'RTSP/1.0']),
-        ),
-      () =>
-        withHeader(
-          `Content-Length: ${pick(['0', '1', '4', '-1', '+4', '0x4', '4, 4', '4 4', '', '99999999999999999999', '1e3', String(nested.length)])}`,
-        ),
-      () =>
-        withHeader(
-          `Transfer-Encoding: ${pick(['chunked', 'xchunked', 'chunked, identity', 'identity', ' chunked', 'chunked, chunked', 'gzip, chunked', '\u000bchunked', 'Chunked\t', ''])}`,
-        ),
-      () => withHeader(`Transfer-Encoding${pick([' ', '\t', '\0', ''])}: chunked`, 'Content-Length: 4'),
-      () =>
-        withHeader(
-          pick(['Host: evil.example', `Host: ${own}`, 'Host:', `Host: ${edge.hostOf(idOf(11))}`, 'host : x']),
-        ),
-      () =>
-        withHeader(
-          `X: ${pick(['\0', '\u0001', '\u007f', '\u00ff\u00fe', '\rY: z', '\nY: z', 'x'.repeat(20_000), ...HOSTILE_TEXTS.slice(0, 30).map((text) => Buffer.from(text).toString('latin1'))])}`,
-        ),
-      () => withHeader(' folded: yes', '\tfolded too'),
-      () => withHeader(...Array.from({ length: 200 + below(3_000) }, (_, n) => `h${n}: ${n}`)),
-      () => withHeader(`${pick(['', ' ', ':', 'X Y', 'X\0', '(', 'X'.repeat(17_000)])}: y`),
-      () => withHeader('Connection: close, host, authorization, x', 'Connection: keep-alive'),
-      () => withHeader(`Expect: ${pick(['100-continue', '200-maybe', '', '\0'])}`),
-      () =>
-        withHeader(
-          ...Object.entries(upgrade)
-            .filter(() => chance(0.7))
-            .map(([name, value]) => `${name}: ${value}`),
-        ),
-      () =>
-        withHeader(
-          `Upgrade: ${pick(['h2c', 'websocket, h2c', 'tls/1.0', '\u00ff', ''])}`,
-          'Connection: Upgrade',
-          'HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA',
-        ),
-      () => (text) =>
-        text.replaceAll('\r\n', () => (chance(0.3) ? pick(['\n', '\r', '\n\r', '\r\r\n', ' \r\n']) : '\r\n')),
-      () => (text) =>
-        text.replace(
-          /\r\n(5|11)\r\n/,
-          () =>
-            `\r\n${pick(['FFFFFFFFFFFFFFFF', '-1', '0x5', '5 ', '', 'g', '5;x=\n', '00000000000000000005', '7FFFFFFF', `5;${'x'.repeat(20_000)}`])}\r\n`,
-        ),
-      () => atLine((line) => line + line),
-      () => atLine(() => ''),
-      () => atLine((line) => `${line}\0`),
-      () => atLine((line) => line.toUpperCase()),
-      () => (text) => text.repeat(2 + below(20)),
-      () => (text) => text + nested.toString('latin1'),
-      () => (text) => text + random.bytes(1 + below(3_000)).toString('latin1'),
-      () => (text) => `\r\n\r\n${text}`,
-    ]
-    const strangers: (() => Buffer)[] = [
-      () => random.bytes(below(2_000)),
-      () => Buffer.from('16030100c8010000c40303', 'hex'),
-      () => Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u0004\0\0\0\0\0', 'latin1'),
-      () => Buffer.from('GET /\r\n'),
-      () => Buffer.from('PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\nGET / HTTP/1.1\r\n\r\n'),
-      () => Buffer.alloc(1 + below(100_000), pick(['\0', 'A', '\n', '\r', ' '])),
-      () => Buffer.from('SSH-2.0-x\r\n'),
-      () => Buffer.alloc(0),
-    ]
+    const mangler = createMangler(random, {
+      hosts: [own, edge.hostOf(idOf(11))],
+      paths: [
+        `http://${edge.host}/w/${idOf(11)}/`,
+        `/w/${idOf(1)}/../${idOf(11)}/`,
+        `/w/${idOf(1)}/%2e%2e/${idOf(11)}/`,
+        `//w/${idOf(11)}/`,
+      ],
+      nested: nested.toString('latin1'),
+    })
 
     function next(): Case {
       const who = pick<Who>(['nobody', 'somebody', 'alice', 'alice'])
-      let text = right(credentials(world, random, who)).toString('latin1')
-      for (let n = 1 + below(3); n > 0; n--) text = pick(changes)()(text)
-      const bytes = chance(0.05) ? pick(strangers)() : Buffer.from(text, 'latin1')
+      const bytes = chance(0.05)
+        ? mangler.stranger()
+        : Buffer.from(mangler.mangled(right(who).toString('latin1')), 'latin1')
       const cut = chance(0.3) ? below(bytes.length + 1) : 0
       const patienceMs = chance(0.5) ? IMPATIENT_MS : 20
       return asCase(bytes, { who, cut, patienceMs, mustAnswer: false })
@@ -660,6 +570,136 @@ test(
       ])
       expect(canaries[owner].bytes()).not.toMatch(/berth-(workspace|port|guest)|\r\nauthorization:/i)
     }
+  },
+  TIMEOUT_MS,
+)
+
+test(
+  'a listener of a share stands whatever strangers and guests send to it, encrypted or not',
+  async () => {
+    const random = createRandom(SEED + 3)
+    const world = await createWorld()
+    const { edge, canaries } = world
+    const { pick, below, chance } = random
+    const id = idOf(1)
+    const house = await openHouse(edge, id)
+    const { secret } = await house.share({ ports: [3_000] })
+    const known = house.shares.guestOf(world.guest, id, null)!
+    const code = house.shares.issueCode(known.guest.id, 3_000)
+    const inside = house.shares.redeemCode(code, id, 3_000)!
+    const [editor, server] = [new URL(house.originOf()), new URL(house.originOf(id, 3_000))]
+    const [bobs, nested] = [idOf(11), `GET /w/${idOf(11)}/inner HTTP/1.1\r\nHost: ${edge.host}\r\n\r\n`]
+    const mangler = createMangler(random, {
+      hosts: [edge.host, edge.hostOf(id), server.host, new URL(house.originOf(bobs)).host],
+      paths: [
+        `${house.originOf(bobs)}/w/${bobs}/`,
+        `/w/${id}/../${bobs}/`,
+        `/w/${id}/%2e%2e/${bobs}/`,
+        `//w/${bobs}/`,
+      ],
+      nested,
+    })
+    const navigation = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
+
+    function credentialsAt(who: Who, isEditor: boolean): Record<string, string> {
+      if (who !== 'guest') return credentials(world, random, who)
+      return isEditor ? credentials(world, random, who) : { cookie: `berth-guest-${id}-3000=${inside.token}` }
+    }
+
+    /** A request that is right, or would be with other words in it. */
+    function right(who: Who, isEditor: boolean, sentBy: string): Buffer {
+      const { host, origin } = isEditor ? editor : server
+      const root = isEditor ? `/w/${id}` : ''
+      const headers = { host, 'x-sent-by': sentBy, ...credentialsAt(who, isEditor) }
+      const entering = chance(0.7)
+        ? JSON.stringify({ link: pick([secret.slice(1), ...HOSTILE_TEXTS]), name: 'Kim' })
+        : pick([JSON.stringify({ link: 1, name: null }), '{}', '[', '', 'x'.repeat(5_000)])
+      const json = {
+        'content-type': 'application/json',
+        'content-length': String(Buffer.byteLength(entering)),
+        origin: chance(0.9) ? origin : edge.url,
+      }
+      const upload = { 'content-length': String(nested.length) }
+      return pick([
+        () => request('GET', `${root}/`, { ...headers, ...navigation }),
+        () => request('GET', `${root}/file?x=y`, headers),
+        () => request('POST', `${root}/upload`, { ...headers, ...upload, origin }, Buffer.from(nested)),
+        () => request('GET', `${root}/socket`, { ...headers, ...UPGRADE, origin: pick([origin, edge.url]) }),
+        () =>
+          request('GET', `${root}/.berth/${pick(['door', 'doorbell', 'ca.crt', 'events', 'x'])}`, headers),
+        () =>
+          request(pick(['GET', 'POST']), `${root}/.berth/port?port=${pick([3_000, 22, 0, 'x'])}&next=/`, {
+            ...headers,
+            ...navigation,
+          }),
+        () => request('GET', `${root}/?berth-code=${pick(['', 'x', secret])}`, { ...headers, ...navigation }),
+        () => request('POST', `${root}/.berth/enter`, { ...headers, ...json }, Buffer.from(entering)),
+        () =>
+          request('POST', `${root}/.berth/${pick(['start', 'cancel', 'restore'])}`, { ...headers, origin }),
+        () => request('GET', pick([`/w/${bobs}/`, '/', '/api/v1/workspaces', `/w/${idOf(2)}/`]), headers),
+      ])()
+    }
+
+    function next(who: Who): Case {
+      const isEditor = chance(0.7)
+      const port = Number((isEditor ? editor : server).port)
+      const encrypted = chance(0.75)
+      const whole = chance(0.4)
+      const sound = right(who, isEditor, whole ? who : `${who}, mangled`)
+      const bytes = whole
+        ? sound
+        : chance(0.1)
+          ? mangler.stranger()
+          : Buffer.from(mangler.mangled(sound.toString('latin1')), 'latin1')
+      return asCase(bytes, {
+        who,
+        port,
+        ...(encrypted && { ca: house.certificate }),
+        cut: chance(0.3) ? below(bytes.length + 1) : 0,
+        patienceMs: whole ? PATIENT_MS : chance(0.5) ? IMPATIENT_MS : 20,
+        mustAnswer: whole,
+      })
+    }
+
+    const seen = new Map<number, number>()
+    const phases: [share: number, whose: string | null, who: readonly Who[]][] = [
+      [0.5, null, ['nobody', 'somebody']],
+      [0.5, ALICE.id, ['guest']],
+    ]
+    for (const [share, whose, who] of phases) {
+      const before = rowsOfOthers(edge.db, whose, ['sessions'])
+      edge.enqueued.splice(0)
+      const { statuses } = await run(world, REQUESTS.share * share, () => next(pick(who)))
+      for (const [status, count] of statuses) seen.set(status, (seen.get(status) ?? 0) + count)
+      expect(
+        rowsOfOthers(edge.db, whose, ['sessions']),
+        `seed ${SEED}: rows of others, by ${who.join()}`,
+      ).toEqual(before)
+      expect(
+        edge.enqueued.filter((one) => whose === null || one !== id),
+        `seed ${SEED}: woken`,
+      ).toEqual([])
+      if (whose === null)
+        expect(canaries.alice.bytes(), `seed ${SEED}: nothing of strangers came to the workspace`).toBe('')
+    }
+    expect(canaries.bob.bytes(), `seed ${SEED}`).toBe('')
+    // Mangled, a secret can be anywhere; else it is where it is taken out.
+    const sound = canaries.alice.requests.filter(({ headers }) => headers['x-sent-by'] === 'guest')
+    expect(sound.length).toBeGreaterThan(REQUESTS.share / 40)
+    const told = JSON.stringify(sound.map(({ rawHeaders }) => rawHeaders))
+    for (const word of [world.guest, inside.token])
+      expect(told, `seed ${SEED}: a secret came to the workspace`).not.toContain(word)
+    // Who is in still is, and who is not is not.
+    for (const [who, status] of [
+      ['nobody', 401],
+      ['guest', 200],
+    ] as const) {
+      const bytes = request('GET', `/w/${id}/x`, { host: editor.host, ...credentialsAt(who, true) })
+      const one = { bytes, ca: house.certificate, patienceMs: PATIENT_MS }
+      expect((await deliver(Number(editor.port), one)).status, `seed ${SEED}: ${who}`).toBe(status)
+    }
+    for (const status of [101, 200, 302, 400, 401, 403, 404, 429])
+      expect([status, (seen.get(status) ?? 0) > 0]).toEqual([status, true])
   },
   TIMEOUT_MS,
 )

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ERRORS } from '../core/errors.ts'
+import { ERRORS, type ErrorCode } from '../core/errors.ts'
 import type { Db } from '../db/open.ts'
 import type { Outcome } from './deliver.ts'
 
@@ -19,16 +19,33 @@ const INSIDES: [what: string, sign: RegExp | string][] = [
   ['an error of SQLite', /SQLITE_|SqliteError/],
 ]
 
-/** What is wrong with an answer, whatever was asked: nothing, one hopes. `secrets` are in none. */
+/** Failures outside of Berth, which may be told. */
+const FORESEEN: readonly ErrorCode[] = [
+  'NOT_RUNNING',
+  'UPSTREAM_FAILED',
+  'LAN_UNAVAILABLE',
+  'DOCKER_UNREACHABLE',
+]
+/** What our pages have: they are what was asked for, wait for it, or say why not. */
+const PAGES = [200, 401, 403, 404]
+/** What is said without a word: of an upgrade, of what is no HTTP, of an expectation. */
+const BARE = [400, 401, 403, 404, 405, 408, 417, 426, 431, 502, 503]
+
+/**
+ * What is wrong with an answer, whatever was asked: nothing, one hopes. `secrets` are in none; `known` is who has a
+ * credential that counts there; `encrypts` what begins like TLS, and may be answered so.
+ */
 export function faultsOf(
   { said, status, headers, body, hung }: Outcome,
-  secrets: readonly string[],
+  { secrets, known, encrypts }: { secrets: readonly string[]; known: boolean; encrypts: boolean },
 ): string[] {
   const faults: string[] = []
   if (hung) faults.push('the connection was neither answered nor closed in time')
-  if (said !== '' && !said.startsWith('HTTP/1.1 ')) faults.push('what was said is not HTTP')
-  if (status >= 500 && !isForeseen(status, headers, body))
-    faults.push(`status ${status}, which nobody foresaw`)
+  if (said !== '' && !said.startsWith('HTTP/1.1 ') && !(encrypts && isTls(said)))
+    faults.push('what was said is not HTTP')
+  if (status >= 500 && !known) faults.push(`status ${status} for somebody unknown`)
+  if (status > 0 && !isForeseen(status, headers, body))
+    faults.push(`a kind of answer with status ${status} that nobody foresaw`)
   const shown = said.replaceAll(TOLD_PATHS, '')
   for (const [what, sign] of INSIDES)
     if (typeof sign === 'string' ? shown.includes(sign) : sign.test(shown)) faults.push(`it tells ${what}`)
@@ -36,18 +53,25 @@ export function faultsOf(
   return faults
 }
 
-/** A failure outside of Berth that it tells as such: a problem document, a page that waits, or a refused upgrade. */
+/** An alert, or the hello of a server. */
+const isTls = (said: string): boolean => ['\x15\x03', '\x16\x03'].some((sign) => said.startsWith(sign))
+
+/** Whether it is one of our pages, a problem document, a bare refusal, or what was asked for. */
 function isForeseen(status: number, headers: Record<string, string>, body: string): boolean {
-  if (![501, 502, 503, 507].includes(status)) return false
   const type = headers['content-type'] ?? ''
-  if (type.startsWith('application/problem+json')) {
-    if (body === '') return true // to HEAD
-    const code = /"code":"(\w+)"/.exec(body)?.[1] ?? ''
-    return code in ERRORS && ERRORS[code as keyof typeof ERRORS][0] === status
-  }
-  return (
-    (headers['content-length'] === '0' && headers['connection'] === 'close') || type.startsWith('text/html')
-  )
+  const none = body === '' || body.startsWith('HTTP/1.1 ') // to HEAD; or the next answer follows at once
+  if (type.startsWith('text/html'))
+    return PAGES.includes(status) || (status === 502 && (none || /Nobody answers on port \d/.test(body)))
+  if (status < 400) return true
+  if (type === '')
+    return (
+      BARE.includes(status) && (headers['content-length'] === '0' || none || body.startsWith('0\r\n\r\n'))
+    )
+  if (!type.startsWith('application/problem+json')) return false
+  const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code][0] === status)
+  const fitting = status < 500 ? codes : codes.filter((code) => FORESEEN.includes(code))
+  const told = /"code":"(\w+)"/.exec(body)?.[1]
+  return none ? fitting.length > 0 : fitting.some((code) => code === told)
 }
 
 /** Every row of every table but `except`, save those that have to do with a user: their own, and what hangs on these. */

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { arm } from '../core/failpoint.ts'
 import { createClient } from '../testing/client.ts'
+import { percentile } from '../testing/percentile.ts'
 import { startsOf } from '../testing/containers.ts'
 import { useBench, type Plane } from '../testing/harness.ts'
 import { send } from '../testing/send.ts'
@@ -19,9 +20,8 @@ beforeAll(async () => {
 })
 
 describe('many who ask at once for a workspace that sleeps', () => {
-  const VISITORS = 60
-  const PROGRAMS = 20
-  const SOCKETS = 20
+  const ROUNDS = 20
+  const VISITORS = 100
   let plane: Plane
   let id: string
   beforeAll(async () => {
@@ -29,63 +29,68 @@ describe('many who ask at once for a workspace that sleeps', () => {
     ;({ id } = await plane.running())
   })
 
-  test.each([
-    ['', undefined],
-    ['once more', undefined],
-    ['and its first start fails', 'starting.prepared'],
-    ['and its first start fails with the container there', 'starting.created'],
-  ] as const)('P10: start it once, and all are answered %s', async (_, failing) => {
+  const firstFails = ['starting.prepared', 'starting.created']
+  test(
+    'P10: start it once, and all are answered, also when the first start fails',
+    { timeout: 300_000 },
+    async () => {
+      for (let n = 0; n < ROUNDS; n++) await round(n % 2 === 0 ? undefined : firstFails[((n - 1) / 2) % 2])
+    },
+  )
+
+  async function round(failing: string | undefined): Promise<void> {
     await plane.stop(id)
     await plane.untilIn(id, 'STANDBY')
     const before = await startsOf(docker, id)
     let failures = 0
-    if (failing) {
+    if (failing !== undefined) {
       const onHit = (): void => {
         failures++
         arm('', { onHit, kill: () => undefined }) // the next one goes through
       }
       arm(`${failing}=throw`, { onHit, kill: () => undefined })
     }
-
-    /** Asks until the workspace answers, as the page that waits does. */
-    async function visitor(): Promise<number> {
-      const { status } = await plane.visit(id, '/healthz', { host: plane.hostOf(id), headers: NAVIGATION })
-      expect(status).toBe(200)
-      await until('the workspace answers', async () => {
-        const answer = await plane.visit(id, '/healthz', { headers: { accept: '*/*' } })
-        expect([200, 503]).toContain(answer.status)
-        return answer.status === 200
-      })
-      return status
-    }
-    /** These wake nobody: each is told at once that it sleeps, or that it is there already. */
-    const program = async (): Promise<number> =>
-      (await plane.visit(id, '/healthz', { headers: { accept: '*/*' } })).status
-    const socket = async (): Promise<number> => {
-      const opened = await plane.connect(id, { origin: plane.url })
-      if (typeof opened === 'number') return opened
-      opened.terminate()
-      return 200
-    }
-    const kinds = [
-      ...Array.from({ length: VISITORS }, () => visitor),
-      ...Array.from({ length: PROGRAMS }, () => program),
-      ...Array.from({ length: SOCKETS }, () => socket),
-    ]
-    const statuses = await Promise.all(kinds.map((ask) => ask()))
+    const statuses = await Promise.all(Array.from({ length: VISITORS }, (_, n) => visitor(n)))
     expect(statuses.filter((status) => status !== 200 && status !== 503)).toEqual([])
     await plane.untilIn(id, 'RUNNING')
-    expect(failures).toBe(failing ? 1 : 0)
+    expect(failures).toBe(failing === undefined ? 0 : 1)
     expect(await startsOf(docker, id)).toBe(before + 1)
-  })
+  }
+
+  /**
+   * Comes as a page does, as a program or as a WebSocket, and asks until the workspace answers. The latter two wake nobody:
+   * each is told at once that it sleeps, or that it is there already. Resolves to what was said at first.
+   */
+  async function visitor(n: number): Promise<number> {
+    const first = n % 5 < 3 ? await page() : n % 5 === 3 ? await program() : await socket()
+    await until('the workspace answers', async () => {
+      const status = n % 5 === 4 ? await socket() : await program()
+      expect([200, 503]).toContain(status)
+      return status === 200
+    })
+    return first
+  }
+  const page = async (): Promise<number> => {
+    const { status } = await plane.visit(id, '/healthz', { host: plane.hostOf(id), headers: NAVIGATION })
+    expect(status).toBe(200)
+    return status
+  }
+  const program = async (): Promise<number> =>
+    (await plane.visit(id, '/healthz', { headers: { accept: '*/*' } })).status
+  const socket = async (): Promise<number> => {
+    const opened = await plane.connect(id, { origin: plane.url })
+    if (typeof opened === 'number') return opened
+    opened.terminate()
+    return 200
+  }
 })
 
 describe('who asks slowly, or guesses', () => {
   const SLOW = 500
   const GUESSES = 10_000
   const GUESSERS = 20
-  /** The slowest that one answer of a hundred may be, in milliseconds, on a machine that has other things to do as well. */
-  const PATIENCE_MS = 1_000
+  /** For ninety-nine of a hundred answers. */
+  const PATIENCE_MS = 250
 
   test('E12: keeps nobody from being served, and gets nowhere', async () => {
     const headless = await bench.serve({
@@ -129,7 +134,11 @@ describe('who asks slowly, or guesses', () => {
     await Promise.all(guesses)
     expect([...statuses.keys()].sort()).toEqual([401, 429])
     expect(times.length).toBeGreaterThan(20)
-    expect(times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)]).toBeLessThan(PATIENCE_MS)
+    const slowest = percentile(times, 0.99)
+    console.log(
+      `E12: the owner's p99 ${Math.round(slowest)} ms, p50 ${Math.round(percentile(times, 0.5))} ms of ${times.length}`,
+    )
+    expect(slowest).toBeLessThan(PATIENCE_MS)
 
     // Whoever does not come to an end is cut off, and nothing is left of it.
     await until('the slow ones are cut off', () => slow.every(({ destroyed }) => destroyed), {

@@ -70,10 +70,10 @@ beforeEach(() => {
       containers = containers.filter((container) => container.id !== id)
       return Promise.resolve()
     },
-    defaults: {
+    defaults: () => ({
       ...{ imageRef: 'default:1', cpus: 2, memoryBytes: GIB, standbyTtlSeconds: 5, archiveTtlSeconds: 6 },
       ...{ busyShield: true, busyCapSeconds: 77 },
-    },
+    }),
     enqueue: (id) => void done.push(`asked ${id}`),
     bus,
     now: () => NOW,
@@ -274,12 +274,13 @@ describe('adopting', () => {
   test('takes the defaults for what nobody may say of a workspace', async () => {
     addHome('present', {
       ...{ name: ' ', description: 'x'.repeat(1_001), memo: 'kept', image_ref: '--privileged', cpus: 1e9 },
+      env: { GREETING: 'kept', HOME: '/' },
       ...{ memory_bytes: -1, standby_ttl_seconds: -1, archive_ttl_seconds: 7, busy_cap_seconds: 1 },
     })
     await found.adopt(ALICE, [ID])
     expect(row()).toMatchObject({
       ...{ name: ID, description: '', memo: 'kept', imageRef: 'default:1', cpus: 2, memoryBytes: GIB },
-      ...{ standbyTtlSeconds: 5, archiveTtlSeconds: 7, busyShield: true, busyCapSeconds: 77 },
+      ...{ standbyTtlSeconds: 5, archiveTtlSeconds: 7, busyShield: true, busyCapSeconds: 77, env: {} },
     })
   })
 

@@ -40,7 +40,7 @@ export interface FoundDeps {
   /** Containers of ours whose workspace has no row. */
   orphans: () => Promise<Container[]>
   stopOrphan: (id: string) => Promise<void>
-  defaults: Pick<
+  defaults: () => Pick<
     Wishes,
     | 'imageRef'
     | 'cpus'
@@ -143,7 +143,7 @@ export function createFound(deps: FoundDeps) {
   }
 
   function settingsOf({ id, manifest, container }: Find): Settings {
-    const { defaults } = deps
+    const defaults = deps.defaults()
     const said = manifest ?? {
       image_ref: container?.imageRef,
       cpus: container?.cpus,
@@ -161,6 +161,7 @@ export function createFound(deps: FoundDeps) {
       busy_shield: defaults.busyShield,
       busy_cap_seconds: defaults.busyCapSeconds,
       sudo: BLANK.sudo,
+      env: BLANK.env,
     })
   }
 
@@ -198,6 +199,7 @@ export function createFound(deps: FoundDeps) {
       archiveTtlSeconds: settings.archive_ttl_seconds,
       busyShield: settings.busy_shield,
       busyCapSeconds: settings.busy_cap_seconds,
+      env: settings.env,
       desiredState: archiveKey !== null ? 'PENDING' : container ? 'RUNNING' : 'STANDBY',
       cause: 'ADOPTED',
       status: home === 'present' ? 'STANDBY' : 'PENDING',

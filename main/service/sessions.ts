@@ -21,7 +21,7 @@ const MAX_OF_USER = 1_000
 export const PRINTED_CODE_MS = 60 * MINUTE
 
 /** In place of a session's id: the installation's token was sent. */
-export const TOKEN_SESSION = 'token'
+const TOKEN_SESSION = 'token'
 
 const hash = (secret: string): Buffer => createHash('sha256').update(secret).digest()
 const ofApi = (userId: string): Scope => ({ userId, parentId: null, workspaceId: null, port: null })

@@ -43,11 +43,17 @@ beforeEach(() => {
     archives: (id) => archives(id),
     bus,
     live,
-    defaults: { imageRef: 'default:1', cpus: 2, memoryBytes: 4, standbyTtlSeconds: 5, archiveTtlSeconds: 6 },
+    defaults: () => ({
+      imageRef: 'default:1',
+      cpus: 2,
+      memoryBytes: 4,
+      standbyTtlSeconds: 5,
+      archiveTtlSeconds: 6,
+    }),
     homePath: (key) => `/homes/${key}`,
     sharing: () => null,
     enqueue: (id) => void asked.push(`asked ${id}`),
-    trashMs: TRASH_MS,
+    trashMs: () => TRASH_MS,
     newId: () => idOf(++ids),
     now: () => now,
   })
@@ -87,9 +93,40 @@ describe('creating', () => {
   })
 })
 
+describe('a duplicate', () => {
+  test('has all that was said of the other, and nothing of what became of it', () => {
+    const said = {
+      ...{ description: 'd', memo: 'm', imageRef: 'mine:2', cpus: 1.5, memoryBytes: 2 ** 31 },
+      ...{ standbyTtlSeconds: 7, archiveTtlSeconds: 8, busyShield: false, busyCapSeconds: 90 },
+      ...{ sudo: true, env: { GREETING: 'ahoy' } },
+    }
+    add({
+      ...said,
+      ...{ status: 'STANDBY', desiredState: 'STANDBY', cause: 'IDLE', keepAwakeUntil: 5, wish: 7 },
+      ...{ homeStoreKey: 'users/a/workspaces/b/home', archiveKey: OLD, restoreKey: OLD, errorCount: 2 },
+    })
+    const before = row()
+    const { id } = service.duplicate(ALICE, ID)
+    const made = { createdAt: now, updatedAt: now, statusSince: now, lastAccessAt: now }
+    expect(table.get(id)).toEqual(rowOf(id, { ...said, ...made, name: `${before.name} copy` }))
+    expect(row()).toEqual(before)
+    expect(asked).toEqual([`told ${id}`, `asked ${id}`])
+  })
+
+  test.each([
+    ['x'.repeat(100), `${'x'.repeat(95)} copy`],
+    [`${'x'.repeat(94)}⛵️🚢`, `${'x'.repeat(94)}⛵ copy`],
+    [`${'x'.repeat(94)}🚢`, `${'x'.repeat(94)} copy`],
+  ])('of %j has a name that is not too long', (name, expected) => {
+    add({ name })
+    expect(service.duplicate(ALICE, ID).name).toBe(expected)
+  })
+})
+
 describe('whose it is', () => {
   const uses: [string, (id: string) => unknown][] = [
     ['get', (id) => service.get(ALICE, id)],
+    ['duplicate', (id) => service.duplicate(ALICE, id)],
     ['patch', (id) => service.patch(ALICE, id, { name: 'x' })],
     ['desire', (id) => service.desire(ALICE, id, 'STANDBY')],
     ['retry', (id) => service.retry(ALICE, id)],
@@ -150,6 +187,7 @@ describe('a wish', () => {
     [{ image_ref: 'other:2' }, 2],
     [{ cpus: 4 }, 2],
     [{ memory_bytes: 2 ** 31 }, 2],
+    [{ env: { A: 'b' } }, 2],
     [{ desired_state: 'RUNNING' as const, name: 'x' }, 2],
     [{ name: 'x' }, 1],
     [{ description: 'x' }, 1],

@@ -1,11 +1,12 @@
-import type {
-  Archive,
-  CreateWorkspace,
-  HistoryEntry,
-  PatchWorkspace,
-  Sharing,
-  Trashed,
-  Workspace,
+import {
+  createWorkspace,
+  type Archive,
+  type CreateWorkspace,
+  type HistoryEntry,
+  type PatchWorkspace,
+  type Sharing,
+  type Trashed,
+  type Workspace,
 } from '../core/api.ts'
 import { archiveKey, type ArchiveMeta } from '../core/archive.ts'
 import { AppError } from '../core/errors.ts'
@@ -33,13 +34,13 @@ export interface WorkspaceServiceDeps {
   archives: (id: string) => Promise<{ key: string; meta: ArchiveMeta }[]>
   bus: Bus
   live: Live
-  defaults: WorkspaceDefaults
+  defaults: () => WorkspaceDefaults
   /** Where a home is on this machine; null for owners who are not told. */
   homePath: (key: string, ownerId: string) => string | null
   /** How it is shared; null when it is not. */
   sharing: (id: string) => Sharing | null
   /** How long a deleted workspace can be taken back, in milliseconds. */
-  trashMs: number
+  trashMs: () => number
   enqueue: (id: string) => void
   newId: () => string
   now: () => number
@@ -106,24 +107,33 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
     return wish(user, id, { desiredState, cause: 'PERSON', restoreKey: null }, true)
   }
 
+  function add(user: User, said: Partial<Wishes> & Pick<Wishes, 'name'>): Workspace {
+    const at = now()
+    const row: WorkspaceRow = {
+      id: deps.newId(),
+      ownerId: user.id,
+      ...BLANK,
+      ...defaults(),
+      ...said,
+      createdAt: at,
+      updatedAt: at,
+      statusSince: at,
+      lastAccessAt: at,
+    }
+    table.insert(row)
+    announce(row.id)
+    return view(row)
+  }
+
   return {
-    create(user: User, input: CreateWorkspace): Workspace {
-      const at = now()
-      const row: WorkspaceRow = {
-        id: deps.newId(),
-        ownerId: user.id,
-        ...BLANK,
-        ...defaults,
-        ...fieldsOf(input),
-        name: input.name,
-        createdAt: at,
-        updatedAt: at,
-        statusSince: at,
-        lastAccessAt: at,
-      }
-      table.insert(row)
-      announce(row.id)
-      return view(row)
+    create: (user: User, input: CreateWorkspace): Workspace =>
+      add(user, { ...fieldsOf(input), name: input.name }),
+
+    /** A new workspace with all that was said of another, and a home of its own: no file comes along. */
+    duplicate(user: User, id: string): Workspace {
+      const row = find(user, id)
+      const said = Object.fromEntries(SAID.map((field) => [field, row[field]]))
+      return add(user, { ...said, name: nameOfCopy(row.name) })
     },
 
     get: (user: User, id: string): Workspace => view(find(user, id)),
@@ -155,7 +165,7 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
       const values = fieldsOf(input)
       if (values.desiredState) Object.assign(values, { cause: 'PERSON', restoreKey: null })
       // A new image or limit may be what an error was waiting for.
-      const anew = ['desiredState', 'imageRef', 'cpus', 'memoryBytes', 'sudo'].some(
+      const anew = ['desiredState', 'imageRef', 'cpus', 'memoryBytes', 'sudo', 'env'].some(
         (field) => field in values,
       )
       return wish(user, id, values, anew)
@@ -221,7 +231,7 @@ export function createWorkspaceService(deps: WorkspaceServiceDeps) {
         id: row.id,
         name: row.name,
         deleted_at: new Date(row.deletedAt!).toISOString(),
-        purge_at: new Date(purgeAt(row, deps.trashMs)).toISOString(),
+        purge_at: new Date(purgeAt(row, deps.trashMs())).toISOString(),
         archived: row.archiveKey !== null,
       })),
 
@@ -289,9 +299,16 @@ const FIELDS = {
   busy_shield: 'busyShield',
   busy_cap_seconds: 'busyCapSeconds',
   sudo: 'sudo',
+  env: 'env',
   desired_state: 'desiredState',
   keep_awake_until: 'keepAwakeUntil',
 } as const satisfies Record<keyof PatchWorkspace, keyof Wishes>
+
+/** What may be said of a workspace when it is made. */
+const SAID = Object.keys(createWorkspace.shape).map((name) => FIELDS[name as keyof CreateWorkspace])
+
+/** As long as a name may be, and no half of a character. */
+const nameOfCopy = (name: string): string => `${name.slice(0, 95).replace(/[\ud800-\udbff]$/, '')} copy`
 
 /** The wire's names as ours, and its times as ours. */
 function fieldsOf(input: Partial<PatchWorkspace>): Partial<Wishes> {

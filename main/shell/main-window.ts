@@ -10,11 +10,15 @@ export interface MainWindowOptions {
   icon: string
   preload: string
   dataDir: string
-  /** Whether closing the window ends the app instead of hiding the window. */
+  /** It stays unseen until somebody asks for it. */
+  hidden: boolean
+  /** The app ends, and the window with it. */
   quitting: () => boolean
+  /** A person closes the window; it stays as it is for now. */
+  onClose: () => void
 }
 
-/** The dashboard's window. Closing it hides it: the workspaces and the tray stay. */
+/** The dashboard's window, there for as long as the app. */
 export function createMainWindow(options: MainWindowOptions) {
   const statePath = join(options.dataDir, 'window.json')
   const { maximized, ...bounds } = readWindowState(statePath) ?? {
@@ -54,12 +58,10 @@ export function createMainWindow(options: MainWindowOptions) {
   window.on('close', (event) => {
     if (options.quitting()) return
     event.preventDefault()
-    window.hide()
+    options.onClose()
   })
-  window.once('ready-to-show', () => {
-    if (maximized) window.maximize()
-    window.show()
-  })
+  if (maximized) window.once('show', () => window.maximize())
+  if (!options.hidden) window.once('ready-to-show', () => window.show())
   // The page takes the code and may load itself anew, which ends this load with an error.
   const signIn = (): void => void window.loadURL(options.signInUrl()).catch(() => undefined)
   signIn()

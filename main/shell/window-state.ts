@@ -18,24 +18,29 @@ export function readWindowState(path: string): WindowState | undefined {
   }
 }
 
+/** Tells a window's size and place some time after each change, and when it closes. */
+export function followPlace(window: BrowserWindow, note: (state: WindowState) => void): void {
+  let timer: NodeJS.Timeout | undefined
+  const tell = (): void => {
+    clearTimeout(timer)
+    if (!window.isDestroyed()) note({ ...window.getNormalBounds(), maximized: window.isMaximized() })
+  }
+  const soon = (): void => {
+    clearTimeout(timer)
+    timer = setTimeout(tell, 500)
+  }
+  window.on('resize', soon)
+  window.on('move', soon)
+  window.on('close', tell)
+}
+
 /** Remembers a window's size and place from now on. */
 export function keepWindowState(window: BrowserWindow, path: string): void {
-  let timer: NodeJS.Timeout | undefined
-  const save = (): void => {
-    clearTimeout(timer)
-    if (window.isDestroyed()) return
-    const state: WindowState = { ...window.getNormalBounds(), maximized: window.isMaximized() }
+  followPlace(window, (state) => {
     try {
       writeFileSync(path, JSON.stringify(state))
     } catch {
       // A full disk, for one: the window opens elsewhere next time.
     }
-  }
-  const soon = (): void => {
-    clearTimeout(timer)
-    timer = setTimeout(save, 500)
-  }
-  window.on('resize', soon)
-  window.on('move', soon)
-  window.on('close', save)
+  })
 }

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { readConfig } from '../config.ts'
+import type { Usage } from '../core/api.ts'
 import type { ArchiveMeta } from '../core/archive.ts'
 import type { Upstream } from '../core/upstream.ts'
 import { BLANK, type WorkspaceRow } from '../core/workspace.ts'
@@ -20,6 +22,8 @@ import { createEventHub } from '../http/events.ts'
 import { sendProblem } from '../http/problem.ts'
 import { bearerOf, createRouter } from '../http/router.ts'
 import { createHttpServer } from '../http/server.ts'
+import { createPreferences, defaultsOf } from '../preferences.ts'
+import type { Listener } from '../runner/runner.ts'
 import { createAccounts } from '../service/accounts.ts'
 import { createFound, type FoundDeps } from '../service/found.ts'
 import { createLimiter } from '../service/limiter.ts'
@@ -72,7 +76,11 @@ export async function startEdge() {
   /** The tokens that took the place of `TOKEN`, the newest last. */
   const newTokens: string[] = []
   /** What listens inside a workspace. */
-  const listening = new Map<string, number[]>()
+  const listening = new Map<string, Listener[]>()
+  /** What a workspace used. */
+  const usage = new Map<string, Usage[]>()
+  /** How many streams in full there were, each time that changed. */
+  const full: number[] = []
   const enqueued: string[] = []
   const upstreams = new Map<string, Upstream>()
   const archives = new Map<string, { key: string; meta: ArchiveMeta }[]>()
@@ -85,16 +93,15 @@ export async function startEdge() {
   const visitors: { workspaceId: string; visitor: string }[] = []
   const rendererDir = join(tempDir(), 'renderer')
   const dataDir = tempDir()
+  const set = { image: 'image:1', memory_bytes: 2 ** 30, archive_ttl_seconds: 600 }
+  writeFileSync(join(dataDir, 'settings.json'), JSON.stringify(set))
+  const preferences = createPreferences(readConfig([], {}, dataDir), (error) =>
+    log.error({ err: error }, 'a listener failed'),
+  )
   mkdirSync(rendererDir)
   writeFileSync(join(rendererDir, 'index.html'), '<!doctype html><title>Dashboard</title>')
 
-  const defaults = {
-    imageRef: 'image:1',
-    cpus: 2,
-    memoryBytes: 2 ** 30,
-    standbyTtlSeconds: 300,
-    archiveTtlSeconds: 600,
-  }
+  const defaults = () => defaultsOf(preferences.get())
   const enqueue = (id: string): void => void enqueued.push(id)
   const archivesOf = (id: string) => Promise.resolve(archives.get(id) ?? [])
   const homePath = (key: string): string => `/homes/${key}`
@@ -107,7 +114,7 @@ export async function startEdge() {
     defaults,
     homePath: (key, ownerId) => (ownerId === ALICE.id ? homePath(key) : null),
     sharing: () => null,
-    trashMs: TRASH_MS,
+    trashMs: () => TRASH_MS,
     enqueue,
     newId: () => idOf(1_000 + ++ids),
     now: () => now,
@@ -131,14 +138,21 @@ export async function startEdge() {
           1,
         ),
       ),
-    defaults: { ...BLANK, ...defaults },
+    defaults: () => ({ ...BLANK, ...defaults() }),
     enqueue,
     bus,
     now: () => now,
   })
   const activity = createActivity({ now: () => now, touch: table.touch, onChange: () => undefined, log })
   const runId = randomBytes(4).toString('hex')
-  const events = createEventHub({ bus, live, workspaces, isKeeper: accounts.isKeeper, runId })
+  const events = createEventHub({
+    bus,
+    live,
+    workspaces,
+    isKeeper: accounts.isKeeper,
+    onFull: (count) => void full.push(count),
+    runId,
+  })
   const front = createOwnFront({
     port: () => server.port(),
     sessions,
@@ -212,18 +226,19 @@ export async function startEdge() {
     entryUrl,
     portUrl: (id, inside) => `${portOrigin(id, inside, server.port())}/`,
     listening: (id) => Promise.resolve(listening.get(id) ?? []),
+    usage: (id) => usage.get(id) ?? [],
+    doctor: () =>
+      Promise.resolve({ checked_at: new Date(now).toISOString(), checks: [], report: 'All is well.\n' }),
     risks: () => Promise.resolve([{ message: 'The engine is open.', hint: 'Close it.' }]),
     logTail: (id, lines) => Promise.resolve((logs.get(id) ?? '').split('\n').slice(-lines).join('\n')),
     facts: {
       version: '1.2.3',
-      default_image: 'image:1',
       data_dir: dataDir,
       home_store: '/homes',
       archive_store: '/archives',
-      keep_archives: 3,
-      trash_days: 7,
       recovered: null,
     },
+    preferences,
   })
   const api = createRouter({ routes, authenticate: sessions.requirePrincipal, log })
   const server = createHttpServer({ api, gateway, front, rendererDir, log })
@@ -261,8 +276,11 @@ export async function startEdge() {
     sessions,
     accounts,
     dataDir,
+    preferences,
     newTokens,
     listening,
+    usage,
+    full,
     workspaces,
     events,
     front,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import tar from 'tar-stream'
 import type { Engine } from '../core/api.ts'
 import { AppError } from '../core/errors.ts'
-import type { Bytes, Instance, InstanceSpec, Runner } from '../runner/runner.ts'
+import type { Bytes, Instance, InstanceSpec, Listener, Runner } from '../runner/runner.ts'
 
 /** How a method can go wrong. */
 export type Failure =
@@ -40,7 +40,7 @@ export type FakeEngine = ReturnType<typeof createFakeEngine>
 export function createFakeEngine() {
   const instances = new Map<string, State>()
   const commands = new Map<string, string[]>()
-  const ports = new Map<string, number[]>()
+  const listeners = new Map<string, Listener[]>()
   const starts: InstanceSpec[] = []
   const images = new Set(['image:1'])
   const failures: Partial<Record<Method, Failure>> = {}
@@ -124,6 +124,9 @@ export function createFakeEngine() {
       if (!images.has(ref)) onProgress(bytes)
       return act('ensureImage', ref, () => void images.add(ref), signal)
     },
+
+    hasImage: (ref) => Promise.resolve(images.has(ref)),
+    clockOffset: () => Promise.resolve(0),
 
     async readImageHome(ref, use) {
       await act('readImageHome', ref, () => undefined)
@@ -211,7 +214,9 @@ export function createFakeEngine() {
       act('observe', id, () =>
         instances.has(id) ? { cpuSeconds: 0, commands: commands.get(id) ?? [] } : undefined,
       ),
-    listening: (id) => act('observe', id, () => (instances.has(id) ? (ports.get(id) ?? []) : [])),
+    usage: (id) =>
+      act('observe', id, () => (instances.has(id) ? { cpuSeconds: 0, memoryBytes: 0 } : undefined)),
+    listening: (id) => act('observe', id, () => (instances.has(id) ? (listeners.get(id) ?? []) : [])),
     risks: () => Promise.resolve([]),
     logTail: (id) => Promise.resolve(instances.has(id) ? `the log of ${id}` : ''),
     orphans: () => Promise.resolve([]),
@@ -232,8 +237,8 @@ export function createFakeEngine() {
     starts,
     /** What runs in the terminals of instances. */
     commands,
-    /** On which ports servers in instances listen. */
-    ports,
+    /** What listens in instances. */
+    listeners,
     images,
     /** How methods go wrong from now on. */
     failures,

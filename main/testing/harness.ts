@@ -133,7 +133,7 @@ export function useBench() {
       }
       const specOf = (id: string, homePath: string): InstanceSpec => ({
         ...{ id, homePath, imageRef: options.image },
-        ...{ cpus: 1, memoryBytes: 2 ** 30, sudo: false, anew: false },
+        ...{ cpus: 1, memoryBytes: 2 ** 30, sudo: false, env: {}, anew: false },
       })
       return {
         ...runner,
@@ -163,7 +163,7 @@ export function useBench() {
 const asArgs = (flags: Flags): string[] => Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
 
 /** Removes what was made with this label. What the engine is still busy with is tried again until it is gone. */
-export async function removeAll(docker: Docker, label: string): Promise<void> {
+async function removeAll(docker: Docker, label: string): Promise<void> {
   let last: unknown
   const gone = async (): Promise<boolean> => (last = await removeOnce(docker, label)) === undefined
   await until(`nothing of ${label} is left`, gone, { last: () => last })

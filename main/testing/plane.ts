@@ -130,7 +130,7 @@ export function createPlane({ db, root, engine, defaults, onWrite, monotonic = D
     live,
     log,
     now: () => Date.now(),
-    trashMs: TRASH_MS,
+    trashMs: () => TRASH_MS,
     newOpId: () => `op${String(++opIds)}`,
   })
   const workspaces = createWorkspaceService({
@@ -139,24 +139,24 @@ export function createPlane({ db, root, engine, defaults, onWrite, monotonic = D
     archives: localArchives.list,
     bus,
     live,
-    defaults: {
+    defaults: () => ({
       imageRef: 'image:1',
       cpus: 2,
       memoryBytes: 2 ** 30,
       standbyTtlSeconds: 300,
       archiveTtlSeconds: 86_400,
       ...defaults,
-    },
+    }),
     homePath: disk.pathOf,
     sharing: () => null,
-    trashMs: TRASH_MS,
+    trashMs: () => TRASH_MS,
     enqueue: reconciler.enqueue,
     newId: () => idOf(++ids),
     now: () => Date.now(),
   })
 
   const collector = createCollector({
-    keep: 3,
+    keep: () => 3,
     archives,
     rowOf: table.get,
     garbage: mortal(createGarbageTable(db), tables),

@@ -63,8 +63,6 @@ interface Approach {
   looking: boolean
 }
 
-export type Ttl = ReturnType<typeof createTtl>
-
 /** Wishes workspaces to sleep and into the archive when their time has come, and tells what comes next. */
 export function createTtl(deps: TtlDeps) {
   const { activity, now, monotonic, log } = deps

@@ -3,15 +3,19 @@ import type {
   Archive,
   CreateShare,
   CreateWorkspace,
+  Doctor,
   Found,
   HistoryEntry,
   Listening,
   PatchAccount,
+  PatchSettings,
   PatchShare,
   PatchWorkspace,
   Problem,
+  Settings,
   Shared,
   SignedIn,
+  Stats,
   System,
   Trashed,
   User,
@@ -123,9 +127,15 @@ export function createClient({ token, onUnauthorized, fetch = globalThis.fetch.b
     /** New secrets, and a session in place of all that were. */
     rotate: () => json<SignedIn>(send('POST', '/secrets:rotate', {})),
     system: () => json<System>(send('GET', '/system')),
+    /** Has Berth look at all that it stands on. */
+    doctor: () => json<Doctor>(send('GET', '/doctor')),
+    settings: () => json<Settings>(send('GET', '/settings')),
+    patchSettings: (part: PatchSettings) => json<Settings>(send('PATCH', '/settings', part)),
     workspace: (id: string) => json<Workspace>(send('GET', at(id))),
     create: (wish: CreateWorkspace) => done(send('POST', '/workspaces', wish)),
     patch: (id: string, part: PatchWorkspace) => done(send('PATCH', at(id), part)),
+    /** Another with the same settings and memo, and a home of its own. */
+    duplicate: (id: string) => done(send('POST', `${at(id)}:duplicate`, {})),
     remove: (id: string) => done(send('DELETE', at(id))),
     command: (id: string, command: Command) => done(send('POST', `${at(id)}:${command}`, {})),
     /** Goes back to an older archive. */
@@ -135,6 +145,8 @@ export function createClient({ token, onUnauthorized, fetch = globalThis.fetch.b
     history: (id: string) => items<HistoryEntry>(`${at(id)}/history`),
     /** The end of its container's log. */
     log: async (id: string) => (await json<{ text: string }>(send('GET', `${at(id)}/logs?lines=200`))).text,
+    /** What it uses while it runs, and may use. */
+    stats: (id: string) => json<Stats>(send('GET', `${at(id)}/stats`)),
     trash: () => items<Trashed>('/trash'),
     putBack: (id: string) => done(send('POST', `/trash/${encodeURIComponent(id)}:restore`, {})),
     purge: (id: string) => done(send('DELETE', `/trash/${encodeURIComponent(id)}`)),

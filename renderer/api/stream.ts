@@ -17,6 +17,7 @@ const NAMES: Record<ServerEventName, true> = {
   warning: true,
   engine: true,
   home_store: true,
+  usage: true,
 }
 
 interface Options {

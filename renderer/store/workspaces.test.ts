@@ -86,6 +86,12 @@ describe('reduce', () => {
     )
   })
 
+  it('does not change with what is used', () => {
+    const state = after(changed(A))
+    const usage = { at: A.created_at, cpus: 1, memory_bytes: 1 }
+    expect(reduce(state, { name: 'usage', data: { id: '01a', usage } })).toBe(state)
+  })
+
   it('ignores progress of a workspace it does not know', () => {
     expect(after({ name: 'progress', data: { id: 'gone', progress: null } })).toBe(NOTHING_KNOWN)
   })

@@ -57,6 +57,9 @@ export function reduce(state: WorkspacesState, event: ServerEvent): WorkspacesSt
       // The workspace itself says who is at its door, and for how long.
       return state
 
+    case 'usage':
+      return state // has a store of its own
+
     case 'home_store':
       return { ...state, homeStoreProblem: event.data.problem }
 

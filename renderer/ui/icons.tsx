@@ -121,11 +121,63 @@ export function PortIcon() {
   )
 }
 
+export function CheckIcon() {
+  return (
+    <Icon>
+      <circle cx="8" cy="8" r="5.75" />
+      <path d="m5.5 8.25 1.75 1.75 3.25-3.75" />
+    </Icon>
+  )
+}
+
+/** A stop sign with a cross. */
+export function ProblemIcon() {
+  return (
+    <Icon>
+      <path d="M5.6 2.25h4.8l3.35 3.35v4.8l-3.35 3.35H5.6L2.25 10.4V5.6zM6 6l4 4M10 6l-4 4" />
+    </Icon>
+  )
+}
+
 export function AlertIcon() {
   return (
     <Icon>
       <path d="M8 2.25 1.9 13h12.2L8 2.25ZM8 6.5v3" />
       <path d="M8 11.25h.01" />
+    </Icon>
+  )
+}
+
+export function SearchIcon() {
+  return (
+    <Icon>
+      <path d="M7 11.25a4.25 4.25 0 1 0 0-8.5 4.25 4.25 0 0 0 0 8.5ZM10.25 10.25l3 3" />
+    </Icon>
+  )
+}
+
+export function ListIcon() {
+  return (
+    <Icon>
+      <path d="M2.75 3h10.5v4H2.75zM2.75 9.5h10.5v3.5H2.75z" />
+    </Icon>
+  )
+}
+
+export function GridIcon() {
+  return (
+    <Icon>
+      <path d="M2.75 2.75H7V7H2.75zM9 2.75h4.25V7H9zM2.75 9H7v4.25H2.75zM9 9h4.25v4.25H9z" />
+    </Icon>
+  )
+}
+
+export function SlidersIcon() {
+  return (
+    <Icon>
+      <path d="M2.75 5h5.5M11.75 5h1.5M2.75 11h1.5M7.75 11h5.5" />
+      <circle cx="10" cy="5" r="1.75" />
+      <circle cx="6" cy="11" r="1.75" />
     </Icon>
   )
 }

@@ -4,14 +4,21 @@ interface RadiosProps<Name extends string> {
   label: string
   options: Readonly<Record<Name, { readonly label: string; readonly hint?: string }>>
   current: Name
+  disabled?: boolean
   onSelect: (name: Name) => void
 }
 
 /** One of a few. */
-export function Radios<Name extends string>({ label, options, current, onSelect }: RadiosProps<Name>) {
+export function Radios<Name extends string>({
+  label,
+  options,
+  current,
+  disabled,
+  onSelect,
+}: RadiosProps<Name>) {
   const group = useId()
   return (
-    <fieldset className="radios">
+    <fieldset className="radios" disabled={disabled}>
       <legend>{label}</legend>
       {(Object.keys(options) as Name[]).map((name) => (
         <label key={name} className="choice">

@@ -3,10 +3,11 @@ interface SwitchProps {
   label: string
   hint?: string
   checked: boolean
+  disabled?: boolean
   onChange: (checked: boolean) => void
 }
 
-export function Switch({ name, label, hint, checked, onChange }: SwitchProps) {
+export function Switch({ name, label, hint, checked, disabled, onChange }: SwitchProps) {
   return (
     <label className="switch">
       <input
@@ -14,6 +15,7 @@ export function Switch({ name, label, hint, checked, onChange }: SwitchProps) {
         role="switch"
         name={name}
         checked={checked}
+        disabled={disabled}
         onChange={(event) => onChange(event.target.checked)}
       />
       <span>

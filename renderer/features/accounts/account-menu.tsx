@@ -9,12 +9,13 @@ import { PersonIcon } from '../../ui/icons.tsx'
 import { ProblemNote } from '../../ui/note.tsx'
 import { useCall } from '../../ui/use-call.ts'
 import { useLoaded } from '../../ui/use-loaded.ts'
+import { SettingsDialog } from '../settings/settings-dialog.tsx'
 import { AccountsDialog } from './accounts-dialog.tsx'
 import { PasswordDialog } from './password-dialog.tsx'
 import { RotateDialog } from './rotate-dialog.tsx'
 
 const words = messages.account
-type Shown = 'password' | 'accounts' | 'rotate'
+type Shown = 'password' | 'accounts' | 'rotate' | 'settings'
 
 /** Who is signed in, and what they can do about it. */
 export function AccountMenu() {
@@ -41,6 +42,7 @@ export function AccountMenu() {
         <p className="menu-who">
           {words.signedInAs} <strong>{user.name}</strong>
         </p>
+        {user.desktop && item('settings', messages.preferences.open)}
         {item('password', user.desktop ? words.setPassword : words.changePassword)}
         {user.desktop && item('accounts', words.accounts)}
         {user.desktop && item('rotate', messages.account.rotate)}
@@ -58,6 +60,7 @@ export function AccountMenu() {
       </div>
       {shown === 'password' && <PasswordDialog account={user} own={user} onClose={close} />}
       {shown === 'accounts' && <AccountsDialog own={user} onClose={close} />}
+      {shown === 'settings' && <SettingsDialog onClose={close} />}
       {shown === 'rotate' && <RotateDialog onClose={close} />}
     </>
   )

@@ -18,6 +18,7 @@ it('shows what is set, in units of a person', () => {
     cpus: '2',
     memory: '1.5',
     sudo: false,
+    env: [],
   })
   expect(fieldsOf(aWorkspace({ standby_ttl_seconds: 0, archive_ttl_seconds: 5_400 }))).toMatchObject({
     sleepAfter: 'never',
@@ -44,6 +45,10 @@ it('asks for what was changed, in a way that the server accepts', () => {
     cpus: '0.5',
     memory: '2',
     sudo: true,
+    env: [
+      { key: 0, name: ' GREETING ', value: ' a = b ' },
+      { key: 1, name: '', value: '' },
+    ],
   })
   expect(patch).toEqual({
     name: 'other',
@@ -56,6 +61,7 @@ it('asks for what was changed, in a way that the server accepts', () => {
     cpus: 0.5,
     memory_bytes: 2 ** 31,
     sudo: true,
+    env: { GREETING: ' a = b ' },
   })
   expect(patchWorkspace.parse(patch)).toEqual(patch)
 })
@@ -84,6 +90,32 @@ it.each<[keyof SettingsFields, string]>([
   ['memory', '0.1'],
 ])('refuses for %s: %j', (field, text) => {
   expect(Object.keys(check({ ...BEFORE, [field]: text }))).toEqual([field])
+})
+
+it.each<[string, { name: string; value: string }[]]>([
+  ['no name', [{ name: ' ', value: 'x' }]],
+  ['what is no name', [{ name: '1X', value: '' }]],
+  ['a name that Berth needs', [{ name: 'HOME', value: '/' }]],
+  ['a name that would become something else', [{ name: '__proto__', value: '' }]],
+  ['a value without an end', [{ name: 'A', value: 'x'.repeat(8_193) }]],
+  [
+    'the same twice',
+    [
+      { name: 'A', value: '' },
+      { name: 'A ', value: '' },
+    ],
+  ],
+  ['too many', Array.from({ length: 101 }, (_, n) => ({ name: `V${n}`, value: '' }))],
+])('refuses variables: %s', (_, rows) => {
+  const env = rows.map((row, key) => ({ ...row, key }))
+  expect(Object.keys(check({ ...BEFORE, env }))).toEqual(['env'])
+})
+
+it('takes variables away, and says nothing of those that stay', () => {
+  const before = fieldsOf(aWorkspace({ env: { A: '1', B: '2\n3' } }))
+  expect(toPatch(before, before)).toEqual({})
+  expect(toPatch({ ...before, env: before.env.slice(1) }, before)).toEqual({ env: { B: '2\n3' } })
+  expect(toPatch({ ...before, env: [] }, before)).toEqual({ env: {} })
 })
 
 it('refuses as long a time as the server does', () => {

@@ -1,7 +1,18 @@
 /** The fields of a workspace's settings, and what changing them asks for. Pure. */
 import type { PatchWorkspace, Workspace } from '../../../main/core/api.ts'
+import { isValue, MAX_VARIABLES, nameFault } from '../../../main/core/environment.ts'
 import { messages } from '../../messages.ts'
 import { isImage, number, outside } from '../workspaces/create-form.ts'
+
+/** One environment variable, as it is being written. */
+export interface Variable {
+  /** Another in each row. */
+  readonly key: number
+  readonly name: string
+  readonly value: string
+  /** Added just now. */
+  readonly fresh?: boolean
+}
 
 export interface SettingsFields {
   readonly name: string
@@ -17,9 +28,10 @@ export interface SettingsFields {
   readonly cpus: string
   readonly memory: string
   readonly sudo: boolean
+  readonly env: readonly Variable[]
 }
 
-export type SettingsErrors = { readonly [F in keyof SettingsFields]?: string }
+export type SettingsErrors = { readonly [F in keyof SettingsFields]?: string | undefined }
 
 const MINUTE = 60
 const HOUR = 3_600
@@ -38,6 +50,7 @@ export function fieldsOf(workspace: Workspace): SettingsFields {
     cpus: short(workspace.cpus),
     memory: short(workspace.memory_bytes / GIB),
     sudo: workspace.sudo,
+    env: Object.entries(workspace.env).map(([name, value], key) => ({ key, name, value })),
   }
 }
 
@@ -47,6 +60,7 @@ export function check(fields: SettingsFields): SettingsErrors {
   const name = fields.name.trim()
   const cap = toSeconds(fields.cap, HOUR)
   const empty = (text: string) => text.trim() === ''
+  const env = envFault(fields.env)
   return {
     ...(name === '' && { name: messages.create.nameMissing }),
     ...(name.length > 100 && { name: messages.create.nameTooLong }),
@@ -59,12 +73,14 @@ export function check(fields: SettingsFields): SettingsErrors {
     ...(empty(fields.cpus) && { cpus: words.missing }),
     ...(outside(fields.memory, 0.25, 1024) && { memory: messages.create.memoryWrong }),
     ...(empty(fields.memory) && { memory: words.missing }),
+    ...(env !== null && { env }),
   }
 }
 
 /** Only what was changed: the rest may have another value by now, and was rounded for the eye. */
 export function toPatch(fields: SettingsFields, before: SettingsFields): PatchWorkspace {
   const changed = (field: keyof SettingsFields) => fields[field] !== before[field]
+  const env = toEnv(fields.env)
   const seconds = (text: string, unit: number) => toSeconds(text, unit) ?? 0
   return {
     ...(changed('name') && { name: fields.name.trim() }),
@@ -77,15 +93,37 @@ export function toPatch(fields: SettingsFields, before: SettingsFields): PatchWo
     ...(changed('cpus') && { cpus: number(fields.cpus) }),
     ...(changed('memory') && { memory_bytes: Math.round(number(fields.memory) * GIB) }),
     ...(changed('sudo') && { sudo: fields.sudo }),
+    ...(JSON.stringify(env) !== JSON.stringify(toEnv(before.env)) && { env }),
   }
 }
 
-function fromSeconds(seconds: number, unit: number): string {
+/** Rows in which nothing is written do not count. */
+const written = (rows: readonly Variable[]): Variable[] =>
+  rows.filter(({ name, value }) => name.trim() !== '' || value !== '')
+
+const toEnv = (rows: readonly Variable[]): Record<string, string> =>
+  Object.fromEntries(written(rows).map(({ name, value }) => [name.trim(), value]))
+
+function envFault(rows: readonly Variable[]): string | null {
+  const words = messages.variables
+  const names = new Set<string>()
+  for (const { name: typed, value } of written(rows)) {
+    const name = typed.trim()
+    const fault = nameFault(name)
+    if (fault !== null) return words.fault[fault](name)
+    if (names.has(name)) return words.twice(name)
+    if (!isValue(value)) return words.valueWrong(name)
+    names.add(name)
+  }
+  return names.size > MAX_VARIABLES ? words.tooMany(MAX_VARIABLES) : null
+}
+
+export function fromSeconds(seconds: number, unit: number): string {
   return seconds === 0 ? messages.settings.never : short(seconds / unit)
 }
 
 /** 0 for "never"; null when it is nothing that can be waited for. */
-function toSeconds(text: string, unit: number): number | null {
+export function toSeconds(text: string, unit: number): number | null {
   const word = text.trim().toLowerCase()
   if (word === messages.settings.never) return 0
   const amount = word === '' ? NaN : number(word)
@@ -95,6 +133,6 @@ function toSeconds(text: string, unit: number): number | null {
 }
 
 /** To two decimals, with none where there are none. */
-function short(value: number): string {
+export function short(value: number): string {
   return String(Math.round(value * 100) / 100)
 }

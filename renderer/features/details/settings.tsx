@@ -10,10 +10,11 @@ import { Switch } from '../../ui/switch.tsx'
 import { useCall } from '../../ui/use-call.ts'
 import { focusFirst } from '../workspaces/focus-first.ts'
 import { KeepAwake } from './keep-awake.tsx'
+import { Variables } from './variables.tsx'
 import { check, fieldsOf, toPatch, type SettingsErrors, type SettingsFields } from './settings-form.ts'
 
 const words = messages.settings
-type TextField = Exclude<keyof SettingsFields, 'shield' | 'sudo'>
+type TextField = Exclude<keyof SettingsFields, 'shield' | 'sudo' | 'env'>
 
 export function Settings({ workspace }: { workspace: Workspace }) {
   const { client } = useServices()
@@ -92,6 +93,14 @@ export function Settings({ workspace }: { workspace: Workspace }) {
               hint={words.sudoHint}
               checked={fields.sudo}
               onChange={(sudo) => change({ sudo })}
+            />
+            <Variables
+              rows={fields.env}
+              error={errors.env}
+              onChange={(env) => {
+                change({ env })
+                setErrors({ ...errors, env: undefined })
+              }}
             />
           </div>
         </details>

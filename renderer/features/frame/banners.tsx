@@ -1,8 +1,10 @@
+import type { ReactNode } from 'react'
 import { useWorkspaces } from '../../context.ts'
 import { messages } from '../../messages.ts'
 import type { WorkspacesState } from '../../store/workspaces.ts'
 import { Note } from '../../ui/note.tsx'
 import { Spinner } from '../../ui/spinner.tsx'
+import { DoctorButton } from '../doctor/doctor-place.tsx'
 
 const knowsAny = (state: WorkspacesState) => Object.keys(state.byId).length > 0
 
@@ -10,7 +12,13 @@ export function EngineBanner() {
   const engine = useWorkspaces((state) => state.engine)
   if (engine === null || engine.reachable) return null
   const { title, hint } = messages.engine
-  return <BlindBanner title={title} message={engine.message} hint={engine.hint ?? hint} />
+  return (
+    <BlindBanner title={title} message={engine.message} hint={engine.hint ?? hint}>
+      <p className="doctor-open">
+        <DoctorButton look="plain" />
+      </p>
+    </BlindBanner>
+  )
 }
 
 export function HomeStoreBanner() {
@@ -18,8 +26,15 @@ export function HomeStoreBanner() {
   return problem && <BlindBanner title={messages.homeStore.title} {...problem} />
 }
 
+interface BlindBannerProps {
+  title: string
+  message: string | null
+  hint: string
+  children?: ReactNode
+}
+
 /** What nothing can be seen without is away. */
-function BlindBanner({ title, message, hint }: { title: string; message: string | null; hint: string }) {
+function BlindBanner({ title, message, hint, children }: BlindBannerProps) {
   const anything = useWorkspaces(knowsAny)
   return (
     <Note tone="warning" role="status">
@@ -28,6 +43,7 @@ function BlindBanner({ title, message, hint }: { title: string; message: string 
       <p className="note-hint">
         {hint} {anything && messages.engine.lastKnown}
       </p>
+      {children}
     </Note>
   )
 }

@@ -1,5 +1,6 @@
 import { useWorkspaces } from '../../context.ts'
 import { messages } from '../../messages.ts'
+import { DoctorButton } from '../doctor/doctor-place.tsx'
 import { useSystem } from './use-system.ts'
 
 export function Footer() {
@@ -12,6 +13,7 @@ export function Footer() {
           <span>{messages.footer.berth(system.version)}</span>
           {docker !== null && <span>{messages.footer.docker(docker)}</span>}
           <span>{messages.footer.free(system.disk.free_bytes)}</span>
+          <DoctorButton look="quiet" />
           <span className="footer-path" title={`${messages.footer.data}: ${system.data_dir}`}>
             {system.data_dir}
           </span>

@@ -8,11 +8,14 @@ export const SystemContext = createContext<System | null>(null)
 /** Facts about Berth; null until they are known. */
 export const useSystem = (): System | null => use(SystemContext)
 
+/** Has them asked again: something of them was changed. */
+export const ReloadSystem = createContext<() => void>(() => undefined)
+
 /** The same for all below, asked again when it may have been another one, or have another Docker. */
-export function useLoadedSystem(): System | null {
+export function useLoadedSystem() {
   const { client } = useServices()
   const version = useWorkspaces(
     ({ connection, engine }) => connection === 'open' && `docker ${engine?.version ?? ''}`,
   )
-  return useLoaded(() => client.system(), version).value
+  return useLoaded(() => client.system(), version)
 }

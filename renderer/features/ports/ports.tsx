@@ -40,8 +40,13 @@ export function Ports({ workspace }: { workspace: Workspace }) {
     if (listening.length === 0) return <Nothing title={words.none} text={words.noneHint} />
     return (
       <ul className="rows" role="list">
-        {listening.map(({ port, url }) => (
-          <Row key={port} title={words.port(port)} facts={[<span className="path">{url}</span>]}>
+        {listening.map(({ port, url, exposed }) => (
+          <Row
+            key={port}
+            title={words.port(port)}
+            facts={[<span className="path">{url}</span>]}
+            more={exposed && <Exposed />}
+          >
             <CopyButton text={url} aria-label={words.copyOf(port)}>
               {words.copy}
             </CopyButton>
@@ -66,6 +71,15 @@ export function Ports({ workspace }: { workspace: Workspace }) {
       {failed !== null && <ProblemNote problem={failed} onDismiss={dismiss} />}
       {content()}
     </>
+  )
+}
+
+/** Quiet, as many servers do so by themselves. */
+function Exposed() {
+  return (
+    <p className="row-warning">
+      {words.exposed} {words.exposedHint}
+    </p>
   )
 }
 

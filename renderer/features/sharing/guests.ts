@@ -14,7 +14,7 @@ export function ringing(workspaces: Iterable<Workspace>): Ring[] {
     .sort((a, b) => byTime(a.guest, b.guest))
 }
 
-export function atTheDoor(sharing: Sharing | null): Guest[] {
+function atTheDoor(sharing: Sharing | null): Guest[] {
   return guestsOf(sharing).filter(({ state }) => state === 'RINGING')
 }
 

@@ -1,36 +1,55 @@
-import { useState } from 'react'
+import type { ComponentProps, KeyboardEvent } from 'react'
 import type { Command } from '../../api/client.ts'
 import { useServices, useWorkspaces } from '../../context.ts'
 import { messages } from '../../messages.ts'
 import { Button } from '../../ui/button.tsx'
 import { ProblemNote } from '../../ui/note.tsx'
-import { DetailsDialog } from '../details/details-dialog.tsx'
 import { openWorkspace } from '../open/open-workspace.ts'
 import { SharedLine } from '../sharing/shared-line.tsx'
+import { UsageLine } from '../usage/usage-line.tsx'
 import { Activity } from './activity.tsx'
 import { CardActions } from './card-actions.tsx'
-import { DeleteDialog } from './delete-dialog.tsx'
 import { ErrorNote } from './error-note.tsx'
 import { OutlookLine } from './outlook-line.tsx'
 import { allowed } from './rules.ts'
 import { SleepNote } from './sleep-note.tsx'
 import { StateLine, StateTile } from './state.tsx'
 import { useAction } from './use-action.ts'
+import type { DialogWish } from './workspace-dialog.tsx'
 
-export function WorkspaceCard({ id }: { id: string }) {
+interface WorkspaceCardProps extends ComponentProps<'li'> {
+  id: string
+  onDialog: (wish: DialogWish) => void
+}
+
+/** A workspace as an item of the list; `item` is its place there. */
+export function WorkspaceCard({ id, onDialog, ...item }: WorkspaceCardProps) {
   const workspace = useWorkspaces((state) => state.byId[id])
   const { client } = useServices()
   const { pending, problem, run, dismiss } = useAction<'open' | Command>(id)
-  const [dialog, setDialog] = useState<'details' | 'sharing' | 'delete' | null>(null)
 
   if (workspace === undefined) return null
   const { name } = workspace
   const nameId = `name-${id}`
   const command = (what: Command) => void run(what, () => client.command(id, what))
-  const close = () => setDialog(null)
+  const open = () => void run('open', () => openWorkspace(client, id, name), { changes: false })
+  const show = (what: DialogWish['what']) => onDialog({ id, what })
+
+  const press = (event: KeyboardEvent<HTMLLIElement>) => {
+    if (event.key !== 'Enter' || event.target !== event.currentTarget || pending !== null) return
+    if (allowed(workspace).open) open()
+    else show('details')
+  }
 
   return (
-    <li className="card" aria-labelledby={nameId} data-state={workspace.display_status}>
+    <li
+      {...item}
+      className="card"
+      aria-labelledby={nameId}
+      data-id={id}
+      data-state={workspace.display_status}
+      onKeyDown={press}
+    >
       <div className="card-row">
         <StateTile state={workspace.display_status} busy={workspace.operation !== 'NONE'} />
         <div className="card-text">
@@ -39,16 +58,17 @@ export function WorkspaceCard({ id }: { id: string }) {
           </h2>
           <StateLine workspace={workspace} />
           <OutlookLine workspace={workspace} />
-          <SharedLine sharing={workspace.sharing} onOpen={() => setDialog('sharing')} />
+          <UsageLine workspace={workspace} />
+          <SharedLine sharing={workspace.sharing} onOpen={() => show('sharing')} />
         </div>
         <CardActions
           workspace={workspace}
           pending={pending}
-          onOpen={() => void run('open', () => openWorkspace(client, id, name), { changes: false })}
+          onOpen={open}
           onCommand={command}
-          onShare={() => setDialog('sharing')}
-          onDetails={() => setDialog('details')}
-          onDelete={() => setDialog('delete')}
+          onShare={() => show('sharing')}
+          onDetails={() => show('details')}
+          onDelete={() => show('delete')}
         />
       </div>
       <Activity workspace={workspace} />
@@ -63,9 +83,6 @@ export function WorkspaceCard({ id }: { id: string }) {
         </ErrorNote>
       )}
       {problem !== null && <ProblemNote problem={problem} onDismiss={dismiss} />}
-      {dialog === 'details' && <DetailsDialog workspace={workspace} onClose={close} />}
-      {dialog === 'sharing' && <DetailsDialog tab="sharing" workspace={workspace} onClose={close} />}
-      {dialog === 'delete' && <DeleteDialog workspace={workspace} onClose={close} />}
     </li>
   )
 }

@@ -1,8 +1,6 @@
-import { useState } from 'react'
-import { useShallow } from 'zustand/react/shallow'
+import { useCallback, useState } from 'react'
 import { useWorkspaces } from '../../context.ts'
 import { messages } from '../../messages.ts'
-import { orderedIds } from '../../store/workspaces.ts'
 import { Button } from '../../ui/button.tsx'
 import { PlusIcon } from '../../ui/icons.tsx'
 import { useLasting } from '../../ui/use-lasting.ts'
@@ -11,15 +9,25 @@ import { RecoveredBanner } from '../frame/recovered-banner.tsx'
 import { Footer } from '../frame/footer.tsx'
 import { Header } from '../frame/header.tsx'
 import { FoundBanner } from '../found/found-banner.tsx'
+import { Commands } from '../palette/commands.tsx'
 import { Doorbell, DoorbellTitle } from '../sharing/doorbell.tsx'
 import { TrashButton } from '../trash/trash-button.tsx'
 import { CreateDialog } from './create-dialog.tsx'
 import { EmptyState } from './empty-state.tsx'
 import { ListSkeleton } from './list-skeleton.tsx'
-import { WorkspaceCard } from './workspace-card.tsx'
+import { createListing } from './listing.ts'
+import { NothingMatches } from './nothing-matches.tsx'
+import { Toolbar } from './toolbar.tsx'
+import { useView } from './use-view.ts'
+import { narrows, needsTools } from './view.ts'
+import { WorkspaceDialog, type DialogWish } from './workspace-dialog.tsx'
+import { WorkspaceList } from './workspace-list.tsx'
 
 export function WorkspacesPage() {
-  const ids = useWorkspaces(useShallow(orderedIds))
+  const [view, change] = useView()
+  const [arrange] = useState(createListing)
+  const listing = useWorkspaces(({ byId }) => arrange(byId, view))
+  const { ids, total } = listing
   const ready = useWorkspaces((state) => state.ready)
   // At its start Berth itself does not know yet; and a break shorter than this is nobody's business.
   const blind = useLasting(
@@ -31,6 +39,8 @@ export function WorkspacesPage() {
     400,
   )
   const [creating, setCreating] = useState(false)
+  const [dialog, setDialog] = useState<DialogWish | null>(null)
+  const closeDialog = useCallback(() => setDialog(null), [])
 
   const createButton = (
     <Button look="primary" onClick={() => setCreating(true)}>
@@ -41,8 +51,9 @@ export function WorkspacesPage() {
   return (
     <div className="page">
       <Header>
+        <Commands onCreate={() => setCreating(true)} onDialog={setDialog} />
         <TrashButton />
-        {ids.length > 0 && createButton}
+        {total > 0 && createButton}
       </Header>
       <main className="page-main">
         <h1 className="visually-hidden">{messages.list.title}</h1>
@@ -51,17 +62,16 @@ export function WorkspacesPage() {
         <HomeStoreBanner />
         <RecoveredBanner />
         <FoundBanner />
+        {needsTools(total, view) && <Toolbar view={view} listing={listing} onChange={change} />}
+        {narrows(view) && (
+          <p className="visually-hidden" role="status">
+            {messages.toolbar.shown(ids.length)}
+          </p>
+        )}
         {ids.length > 0 ? (
-          <ul
-            className="list"
-            role="list"
-            aria-label={messages.list.title}
-            data-stale={blind || lost || undefined}
-          >
-            {ids.map((id) => (
-              <WorkspaceCard key={id} id={id} />
-            ))}
-          </ul>
+          <WorkspaceList ids={ids} layout={view.layout} stale={blind || lost} onDialog={setDialog} />
+        ) : total > 0 ? (
+          <NothingMatches onClear={() => change({ query: '', only: null })} />
         ) : ready ? (
           <EmptyState>{createButton}</EmptyState>
         ) : (
@@ -72,6 +82,7 @@ export function WorkspacesPage() {
       <ConnectionStrip lost={lost} />
       <DoorbellTitle />
       {creating && <CreateDialog onClose={() => setCreating(false)} />}
+      {dialog !== null && <WorkspaceDialog {...dialog} onClose={closeDialog} />}
     </div>
   )
 }
