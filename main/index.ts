@@ -66,12 +66,15 @@ async function run(config: Config): Promise<void> {
     onClose: lastClosed,
   })
   const show = (): void => {
+    if (main.isDestroyed()) return // Berth is closing
     main.show()
     main.focus()
   }
   app.on('browser-window-created', (_event, window) => {
+    let byPerson = false // and not because its workspace is gone
+    window.on('close', () => (byPerson = true))
     window.on('closed', () => {
-      if (!quitting && !main.isVisible() && !main.isMinimized()) lastClosed()
+      if (byPerson && !quitting && !main.isVisible() && !main.isMinimized()) lastClosed()
     })
   })
   const known = (id: unknown): Workspace | undefined => workspaces.find((workspace) => workspace.id === id)
@@ -180,7 +183,11 @@ async function run(config: Config): Promise<void> {
       }
       return
     }
-    writeFileSync(told, '')
+    try {
+      writeFileSync(told, '')
+    } catch (error) {
+      warn(error) // then it is asked again
+    }
     app.quit()
   }
   let atLogin: boolean | undefined

@@ -592,7 +592,7 @@ export const messages = {
     trashDays: 'Deleted workspaces stay',
     trashDaysUnit: 'days',
     trashDaysWrong: 'A number of days, at most 3,650.',
-    trashDaysHint: 'Then their files go for good. It holds for what is in the trash now too.',
+    trashDaysHint: 'Then their files go for good; 0: at once. It holds for what is in the trash now too.',
     theme: 'Theme',
     themes: {
       system: { label: 'As the system' },

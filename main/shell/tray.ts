@@ -75,7 +75,7 @@ export function trayMenu(
     .filter((workspace) => !isUp(workspace))
     .toSorted((a, b) => b.last_access_at.localeCompare(a.last_access_at))
     .slice(0, RECENT)
-    .map(({ id, name }) => ({ label: `Open “${name}”`, click: () => actions.open(id) }))
+    .map(({ id, name }) => ({ id, label: `Open “${name}”`, click: () => actions.open(id) }))
   const group = (items: MenuItemConstructorOptions[]): MenuItemConstructorOptions[] =>
     items.length > 0 ? [...items, { type: 'separator' }] : []
   return [
@@ -104,6 +104,7 @@ function controls(workspace: Workspace, now: number, actions: TrayActions): Menu
   const runs = status === 'RUNNING' && desired === 'RUNNING'
   const archivable = (status === 'RUNNING' || status === 'STANDBY') && desired !== 'PENDING'
   return {
+    id, // tells two of one name apart
     label: `${name} – ${operation === 'NONE' ? STATE[state] : `${operation[0]}${operation.slice(1).toLowerCase()}…`}`,
     submenu: [
       { label: 'Open', click: () => actions.open(id) },

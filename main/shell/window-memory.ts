@@ -3,11 +3,14 @@ import type { Rectangle } from 'electron'
 import { z } from 'zod'
 import { ID_PATTERN, port } from '../core/api.ts'
 
+/** More windows than a person opens: a page may open them by itself, and is not to be given them all again. */
+const MAX_OPEN = 20
+
 const place = z.object({
-  x: z.int(),
-  y: z.int(),
-  width: z.int().positive(),
-  height: z.int().positive(),
+  x: z.int32(),
+  y: z.int32(),
+  width: z.int32().positive(),
+  height: z.int32().positive(),
   maximized: z.boolean(),
 })
 const remembered = z.object({ place, zoom: z.number().min(-8).max(9) }).partial()
@@ -49,7 +52,7 @@ export function createWindowMemory(path: string) {
       save()
     },
     setOpen(open: Opened[]): void {
-      known.open = open
+      known.open = open.slice(-MAX_OPEN)
       save()
     },
     forget(id: string): void {

@@ -1,5 +1,5 @@
 import { BrowserWindow, Menu, screen, session } from 'electron'
-import type { Workspace } from '../core/api.ts'
+import { port as portNumber, type Workspace } from '../core/api.ts'
 import { CODE, workspaceOrigin, workspacePath } from '../gateway/address.ts'
 import { partitionOf } from './partitions.ts'
 import { isOurs, isWeb, leadsOut, lockNavigation, openExternal, restrictPermissions } from './security.ts'
@@ -13,6 +13,8 @@ import { zoomBy } from './zoom.ts'
 const PERMISSIONS = ['clipboard-read', 'clipboard-sanitized-write', 'fullscreen', 'pointerLock']
 /** A page needs no click to lead out of its window; it does so at most once in this time. */
 const OUT_MS = 1_000
+/** The longest path that a window is brought back to. */
+const MAX_PATH = 4_000
 /** How far a window is set off from another of the same workspace, in pixels. */
 const OFFSET = 32
 
@@ -137,7 +139,7 @@ export function createWorkspaceWindows(options: WorkspaceWindowsOptions) {
     // The editor keeps unsaved work by itself; it may not keep the window from closing. But nobody has asked for a revival:
     // an editor that holds what it could not keep stays.
     webContents.on('will-prevent-unload', (event) => {
-      if (!shown.reviving) event.preventDefault()
+      if (!shown.reviving || options.quitting()) event.preventDefault()
       shown.reviving = false
     })
     webContents.on('before-input-event', (event, pressed) => {
@@ -225,7 +227,8 @@ export function createWorkspaceWindows(options: WorkspaceWindowsOptions) {
 /** The port of the server that an address inside a workspace is of; null: the editor. */
 function portOf(url: string): number | null {
   const [, digits] = /^(\d+)--/.exec(URL.canParse(url) ? new URL(url).hostname : '') ?? []
-  return digits === undefined ? null : Number(digits)
+  const given = portNumber.safeParse(Number(digits))
+  return given.success ? given.data : null
 }
 
 /** Where in an editor's workspace an address is; of a server inside, and of what is no address of ours, only its root. */
@@ -233,7 +236,8 @@ function pathOf(url: string, id: string): string {
   const base = workspacePath(id)
   const { pathname, search, hash } = URL.canParse(url) ? new URL(url) : new URL('about:blank')
   const ours = portOf(url) === null && pathname.startsWith(`${base}/`) && !search.includes(CODE)
-  return ours ? pathname.slice(base.length) + search + hash : '/'
+  const path = pathname.slice(base.length) + search + hash
+  return ours && path.length <= MAX_PATH ? path : '/'
 }
 
 /** What a browser gives to a page that is no program by itself. */
