@@ -47,7 +47,7 @@ export async function launch(dataDir: string): Promise<Berth> {
   })
   // Under Playwright nobody else answers whether an editor may be left.
   electron.on('window', (page) => page.on('dialog', (dialog) => void dialog.accept()))
-  const main = await electron.firstWindow()
+  const main = await dashboardOf(electron)
   await main.waitForLoadState()
   const url = new URL(main.url()).origin
   const token = readFileSync(join(dataDir, 'token'), 'utf8').trim()
@@ -58,6 +58,14 @@ export async function launch(dataDir: string): Promise<Berth> {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
   return { electron, main, dataDir, api, url }
+}
+
+/** Windows of workspaces may come back before it. */
+async function dashboardOf(electron: ElectronApplication): Promise<Page> {
+  const find = (): Page | undefined =>
+    electron.windows().find((page) => page.url().startsWith('http://127.0.0.1:'))
+  await expect.poll(() => find() !== undefined).toBe(true)
+  return find()!
 }
 
 /** A data directory for one test, and the app on it; afterwards all that they made is removed. */
